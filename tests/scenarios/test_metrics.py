@@ -27,10 +27,8 @@ def test_prequential_accuracy_equals_the_recursion_worked_by_hand():
 def test_prequential_accuracy_equals_the_explicit_fading_sum_for_every_row():
     correct = np.random.default_rng(0).random((3, 70)) < 0.7
     faded = 0.98 ** np.arange(70)
-    wanted = [
-        [(row[: t + 1][::-1] * faded[: t + 1]).sum() / faded[: t + 1].sum() for t in range(70)]
-        for row in correct
-    ]
+    rows = [row[: t + 1] for row in correct for t in range(70)]
+    wanted = [np.average(row[::-1], weights=faded[: row.size]) for row in rows]
     np.testing.assert_allclose(metrics.prequential(correct).ravel(), wanted)
 
 
@@ -60,8 +58,7 @@ def test_before_is_undefined_without_a_trial_before_the_onset():
 
 
 def test_recovery_starts_when_nineteen_of_twenty_are_right_again():
-    rows = [row[: t + 1] for row in correct for t in range(70)]
-    wanted = [np.average(row[::-1], weights=faded[: row.size]) for row in rows]
+    # A_pre 1, c .5 -> target .95: 40 wrong trials, and the 19th right one (58 after the onset) fills the window
     correct = stream((50, 1), (40, 0), (60, 1))
     time_s = 6.0 * np.arange(150)
     labels = np.concatenate([np.zeros(50), np.arange(1, 101)])  # one label with every trial after the onset
