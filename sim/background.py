@@ -87,9 +87,7 @@ class Background:
             phase=jax.random.uniform(k[2], (n_rhythms,), maxval=2 * np.pi),
         )
 
-    def step(
-        self, state: BackgroundState, conditions: Conditions, key: Array
-    ) -> tuple[BackgroundState, Array]:
+    def step(self, state: BackgroundState, conditions: Conditions, key: Array) -> tuple[BackgroundState, Array]:
         """One window of moments (n_dipoles + n_rhythms, n_times) A·m."""
         k_pink, k_envelope = jax.random.split(key)
         noise = jax.random.normal(k_pink, (self.n_dipoles, self.n_times))

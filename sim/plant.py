@@ -66,9 +66,7 @@ class Plant:
         """The state before the first window; the same key gives the same run for ever."""
         return PlantState(
             source=self.source.init(stream_key(key, "source.init"), self.conditions),
-            background=None
-            if self.background is None
-            else self.background.init(stream_key(key, "background.init")),
+            background=None if self.background is None else self.background.init(stream_key(key, "background.init")),
             amplifier=self.amplifier.init(stream_key(key, "amplifier.init")),
             drift=tuple(d.init(stream_key(key, f"drift.init.{i}")) for i, d in enumerate(self.drift)),
             tick=jnp.int32(0),
@@ -105,9 +103,7 @@ class Plant:
             )
             moments = jnp.concatenate([moments, ongoing])
         if self.artefacts is not None:
-            moments = jnp.concatenate(
-                [moments, self.artefacts.step(stream_key(state.key, "artefacts", tick))]
-            )
+            moments = jnp.concatenate([moments, self.artefacts.step(stream_key(state.key, "artefacts", tick))])
         potentials = self.leadfield(conditions) @ moments
         amplifier, v = self.amplifier.step(
             state.amplifier, potentials, conditions, stream_key(state.key, "amplifier", tick)
@@ -123,9 +119,7 @@ class Plant:
         """
         drift, conditions, _ = self.evolve(state)
         current, _ = self.stimulator.step(action, state.tick)
-        source, _, _ = self.source.step(
-            state.source, current, conditions, stream_key(state.key, "source", state.tick)
-        )
+        source, _, _ = self.source.step(state.source, current, conditions, stream_key(state.key, "source", state.tick))
         return state._replace(source=source, drift=drift, tick=state.tick + 1)
 
 
@@ -172,7 +166,5 @@ def record(plant: Plant, key: Array, n_trials: int, action: Array | None = None)
     """Record ``n_trials`` open-loop trials: an Epoch whose arrays have a leading axis n_trials."""
     if action is None:
         action = jnp.zeros(plant.source.n_stim)
-    _, epochs = jax.lax.scan(
-        lambda state, _: run_trial(plant, state, action), plant.init(key), None, length=n_trials
-    )
+    _, epochs = jax.lax.scan(lambda state, _: run_trial(plant, state, action), plant.init(key), None, length=n_trials)
     return epochs

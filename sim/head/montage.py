@@ -117,9 +117,7 @@ def make_montage(ch_names: str | tuple[str, ...] | list[str], radius: float = 0.
     """
     names = LAYOUTS.get(ch_names) if isinstance(ch_names, str) else tuple(ch_names)
     if names is None:
-        raise InputError(
-            f"unknown montage {ch_names!r}; known: {', '.join(LAYOUTS)}, or give a list of 10-05 names"
-        )
+        raise InputError(f"unknown montage {ch_names!r}; known: {', '.join(LAYOUTS)}, or give a list of 10-05 names")
     if len(set(names)) != len(names):
         raise InputError("channel names appear twice; every channel needs a name of its own")
     hidden = tuple(n for n in HIDDEN_REFERENCES if n not in names)
@@ -130,9 +128,7 @@ def make_montage(ch_names: str | tuple[str, ...] | list[str], radius: float = 0.
             f"channel names {', '.join(map(repr, lost[:5]))} match no 10-05 position; rename them (for example 'C3', 'Cz')"
         )
     directions = np.stack([table[n.lower()] for n in names + hidden])
-    return Montage(
-        positions=jnp.asarray(directions * radius, jnp.float32), ch_names=names, reference_names=hidden
-    )
+    return Montage(positions=jnp.asarray(directions * radius, jnp.float32), ch_names=names, reference_names=hidden)
 
 
 @functools.cache
@@ -167,9 +163,7 @@ def move_cap(positions: Array, rotation: Array, translation: Array, radius: Arra
     angle = jnp.sqrt(angle2)
     cross = jnp.cross(rotation[None, :], positions)
     turned = (
-        positions
-        + jnp.sin(angle) / angle * cross
-        + (1 - jnp.cos(angle)) / angle2 * jnp.cross(rotation[None, :], cross)
+        positions + jnp.sin(angle) / angle * cross + (1 - jnp.cos(angle)) / angle2 * jnp.cross(rotation[None, :], cross)
     )
     moved = turned + translation
     return moved * (radius / jnp.linalg.norm(moved, axis=-1, keepdims=True))

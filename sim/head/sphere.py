@@ -62,9 +62,7 @@ class SphereHead:
 
     def gain(self, electrodes: Array, positions: Array) -> Array:
         """(n_channels, n_sources, 3) V/(A·m) for electrodes (n_channels, 3) m and dipoles at (n_sources, 3) m."""
-        gains = [
-            w * homogeneous_gain(electrodes, m * positions, self.sigma) for m, w in zip(self.mu, self.weight)
-        ]
+        gains = [w * homogeneous_gain(electrodes, m * positions, self.sigma) for m, w in zip(self.mu, self.weight)]
         return sum(gains[1:], gains[0])
 
     def leadfield(self, electrodes: Array, positions: Array, orientations: Array) -> Array:

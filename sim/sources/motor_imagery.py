@@ -61,9 +61,7 @@ class MotorImagery:
     responds_to_stim: ClassVar[bool] = True
 
     @classmethod
-    def sample(
-        cls, key: Array, radius: float = 0.09, depth: float = 0.016, **static_fields: float
-    ) -> "MotorImagery":
+    def sample(cls, key: Array, radius: float = 0.09, depth: float = 0.016, **static_fields: float) -> "MotorImagery":
         """Draw one person: mu 10-12 Hz, beta 18-25 Hz, contralateral desynchronisation .45 +- .15, ipsilateral
         .10-.15, areas ``depth`` m below the scalp near C3, C4 and Cz, mixed radial and tangential (.75 radial)."""
         k = jax.random.split(key, 8)
@@ -118,9 +116,7 @@ class MotorImagery:
     @property
     def epoch(self) -> tuple[int, int]:
         """From one second after the cue, when the desynchronisation is there, to the end of imagery."""
-        return round((self.rest_s + 1.0) / self.window_s), round(
-            (self.rest_s + self.imagery_s) / self.window_s
-        )
+        return round((self.rest_s + 1.0) / self.window_s), round((self.rest_s + self.imagery_s) / self.window_s)
 
     def init(self, key: Array, conditions: Conditions) -> MotorImageryState:
         noise = jax.random.normal(key, (3, 2, 2))
@@ -194,9 +190,7 @@ class MotorImagery:
         contra = 1 - label  # class 0 (left hand) is contralateral to area 1 (right)
         is_contra = jnp.asarray([contra == 0, contra == 1]).astype(jnp.float32)
         depth = jnp.where(is_contra > 0, self.erd_contra, self.erd_ipsi)
-        depth = (
-            jnp.concatenate([depth, jnp.zeros(1)]) * conditions.modulation_gain
-        )  # (3,) the feet stay at rest
+        depth = jnp.concatenate([depth, jnp.zeros(1)]) * conditions.modulation_gain  # (3,) the feet stay at rest
         depth = jnp.clip(depth, 0.0, 0.95)
         onset = jnp.asarray([0.25, 1.25])[:, None]  # the second beta follows the mu by a second
         erd = _ramp(seconds - onset, 0.5) * (1.0 - _ramp(seconds - self.imagery_s, 0.5))  # (2, n_times)

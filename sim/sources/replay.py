@@ -36,9 +36,7 @@ class Replay:
     responds_to_stim: ClassVar[bool] = False
 
     @classmethod
-    def create(
-        cls, x: Array, y: Array, sfreq: float, session: Array | None = None, trial_windows: int = 1
-    ) -> "Replay":
+    def create(cls, x: Array, y: Array, sfreq: float, session: Array | None = None, trial_windows: int = 1) -> "Replay":
         """x (n_trials, n_channels, n_times) V, y (n_trials,) class indices from 0; the trial is cut into
         ``trial_windows`` control windows."""
         x = jnp.asarray(x, jnp.float32)
@@ -48,9 +46,7 @@ class Replay:
                 f"replay got x {x.shape} and y {y.shape}; it wants (n_trials, n_channels, n_times) and (n_trials,)"
             )
         if not bool(jnp.all(jnp.isfinite(x))):
-            raise InputError(
-                "the recording holds NaN or Inf; mask those channels (read_recording does) before replay"
-            )
+            raise InputError("the recording holds NaN or Inf; mask those channels (read_recording does) before replay")
         n_times = x.shape[-1] // trial_windows
         return cls(
             x=x[..., : n_times * trial_windows],
