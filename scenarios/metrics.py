@@ -114,8 +114,9 @@ def time_to_recovery(
     above = causal_mean(correct) >= recovery_target(before, chance, fraction) - ROUNDING
     above[: SMOOTHING - 1] = False
     last = max(n_trials - RUNNING, onset)
-    starts = [t for t in range(onset, n_trials - RUNNING + 1) if above[t : t + RUNNING].all()]
-    t = starts[0] if starts else last
+    streak = np.convolve(above[onset:], np.ones(RUNNING), "valid") if n_trials - onset >= RUNNING else np.zeros(0)
+    starts = np.flatnonzero(streak > RUNNING - 0.5)
+    t = onset + int(starts[0]) if starts.size else last
     minutes = used = np.nan
     if time_s is not None:
         time_s = np.asarray(time_s, float)
@@ -123,7 +124,7 @@ def time_to_recovery(
     if labels is not None:
         cumulative = np.concatenate([[0.0], np.asarray(labels, float)])
         used = cumulative[t] - cumulative[onset]
-    return Recovery(float(t - onset), float(minutes), float(used), not starts)
+    return Recovery(float(t - onset), float(minutes), float(used), not starts.size)
 
 
 def area_under_drift(correct: ArrayLike, onset: int) -> float:
@@ -211,9 +212,7 @@ def labels_to_recovery(
     target = recovery_target(accuracy_before(correct, onset), 1.0 / n_classes, fraction)
     accuracy = np.array([accuracy_at_labels(correct, labels, onset, k * n_classes) for k in LABELS_PER_CLASS])
     reached = np.flatnonzero(accuracy >= target - ROUNDING)
-    return LabelCurve(
-        LABELS_PER_CLASS, accuracy, float(LABELS_PER_CLASS[reached[0]]) if reached.size else np.nan
-    )
+    return LabelCurve(LABELS_PER_CLASS, accuracy, float(LABELS_PER_CLASS[reached[0]]) if reached.size else np.nan)
 
 
 class Transfer(NamedTuple):
@@ -287,7 +286,8 @@ def expected_calibration_error(bins: ArrayLike) -> Floats:
     calibration_bins.
     """
     count, confidence, right = np.moveaxis(np.asarray(bins, float), -1, 0)
-    return np.abs(right - confidence).sum(-1) / count.sum(-1)
+    total = count.sum(-1)
+    return np.where(total > 0, np.abs(right - confidence).sum(-1) / np.where(total > 0, total, 1.0), np.nan)
 
 
 def brier(proba: ArrayLike, y: ArrayLike) -> float:

@@ -20,9 +20,7 @@ def test_weights_of_a_replicate_are_the_counts_of_a_resample():
 
 @pytest.mark.parametrize("method", ["percentile", "bca"])
 def test_bootstrap_interval_of_a_mean_agrees_with_scipy(values, method):
-    ours = statistics.bootstrap(
-        statistics.weighted_mean(values), statistics.resample(18, 0, 40_000), method=method
-    )
+    ours = statistics.bootstrap(statistics.weighted_mean(values), statistics.resample(18, 0, 40_000), method=method)
     peer = stats.bootstrap(
         (values,), np.mean, n_resamples=40_000, method=method if method == "bca" else "percentile", rng=1
     ).confidence_interval
@@ -68,6 +66,20 @@ def test_wilcoxon_agrees_with_scipy_and_is_one_where_nothing_differs():
     assert np.isnan(statistics.paired_wilcoxon([]))
 
 
+@pytest.mark.parametrize("n", [7, 13])
+def test_wilcoxon_is_exact_where_differences_tie(n):
+    difference = np.random.default_rng(n).integers(-3, 6, n) / 50  # n counts out of 50 trials
+    moved = difference[difference != 0]
+    exact = stats.wilcoxon(moved, method=stats.PermutationMethod(n_resamples=np.inf))
+    assert np.unique(np.abs(moved)).size < moved.size
+    assert statistics.paired_wilcoxon(difference) == pytest.approx(exact.pvalue)
+
+
+def test_wilcoxon_of_many_units_is_the_normal_approximation():
+    difference = np.random.default_rng(0).normal(0.01, 0.05, 80)
+    assert statistics.paired_wilcoxon(difference) == pytest.approx(stats.wilcoxon(difference).pvalue)
+
+
 def test_wilcoxon_of_five_gains_out_of_five_is_two_over_thirty_two():
     assert statistics.paired_wilcoxon([0.1, 0.2, 0.3, 0.4, 0.5]) == pytest.approx(2 / 32)
 
@@ -84,9 +96,7 @@ def test_kaplan_meier_of_the_leukaemia_trial_matches_the_published_table():
     event = [1, 1, 1, 0, 1, 0, 1, 0, 0, 1, 1, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0]
     curve = statistics.kaplan_meier(time, np.logical_not(event))
     np.testing.assert_array_equal(curve.times, [0, 6, 7, 10, 13, 16, 22, 23])
-    np.testing.assert_allclose(
-        curve.survival, [1, 0.857, 0.807, 0.753, 0.690, 0.627, 0.538, 0.448], atol=5e-4
-    )
+    np.testing.assert_allclose(curve.survival, [1, 0.857, 0.807, 0.753, 0.690, 0.627, 0.538, 0.448], atol=5e-4)
     median = statistics.median_time(time, np.logical_not(event))
     assert median(np.ones(21)) == 23  # the published median remission, weeks
 
