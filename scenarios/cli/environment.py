@@ -1,0 +1,59 @@
+"""What the command line sets in its own process, and the library never does."""
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+_GRACE_SECONDS = 4.5
+
+
+def cache_folder() -> Path | None:
+    """Where compiled code is kept between commands, per user; None with NEURODRIFT_NO_CACHE=1."""
+    if os.environ.get("NEURODRIFT_NO_CACHE", "") not in ("", "0"):
+        return None
+    base = os.environ.get("XDG_CACHE_HOME") or ""
+    root = Path(base) if os.path.isabs(base) else Path.home() / ".cache"
+    return root / "neurodrift" / "jax"
+
+
+def use_compilation_cache() -> None:
+    """Have JAX keep compiled code, here and in worker processes. Call it before jax is imported.
+
+    Environment variables, because workers inherit them; what the user has set is left alone.
+    """
+    folder = cache_folder()
+    if folder is None or "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError:
+        return  # a home that can't be written: slower, not wrong
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder)
+    # Even short compilations are worth keeping: there are hundreds, and reading one takes milliseconds.
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+
+
+def hear_interrupts() -> None:
+    """Make the first Ctrl-C stop in good order within five seconds, and the second one at once."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+
+    def first(_signal: int, _frame: object) -> None:
+        signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+        watchdog = threading.Timer(_GRACE_SECONDS, os._exit, args=(130,))
+        watchdog.daemon = True
+        watchdog.start()
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, first)
+
+
+def prepare() -> None:
+    """Everything above, for a command that computes."""
+    use_compilation_cache()
+    hear_interrupts()
+    if not sys.flags.dev_mode:
+        # XLA logs each cache entry compiled for a sibling of this processor as an error; it recompiles.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -1,0 +1,94 @@
+"""Which command was meant; what a failure looks like. Only light modules are imported here."""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from ..lookup import did_you_mean
+
+COMMANDS = {
+    "list": "scenarios, methods, decoders, drifts and sources",
+    "run": "run a scenario, such as mi_cap_shift, and write its report",
+    "resume": "finish a run that was stopped",
+    "compare": "the tables of several runs side by side",
+    "replay": "the same on a recording of your own",
+    "check": "the laws that every component keeps, on one of your own",
+    "bench": "how fast it is on this machine, beside its peers",
+}
+
+
+OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0 done, 1 failed, 2 bad input, 130 interrupted."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        status = _dispatch(words)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("neurodrift: interrupted", file=sys.stderr)
+        status = INTERRUPTED
+    except BrokenPipeError:
+        # The reader, such as `head`, has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except (ValueError, OSError) as error:
+        status = _failure(error)
+    if status == INTERRUPTED:
+        # A cell may still be computing in a thread, which an orderly exit would wait for.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(INTERRUPTED)
+    return status
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_help())
+        return OK if words else BAD_INPUT
+    if words[0] in ("--version", "-V"):
+        from ... import __version__
+
+        print(f"neurodrift {__version__}")
+        return OK
+    name = words[0]
+    if name not in COMMANDS:
+        what = "option" if name.startswith("-") else "command"
+        known = ["--help", "--version"] if what == "option" else COMMANDS
+        print(f"neurodrift: unknown {what} '{name}'{did_you_mean(name, known)}", file=sys.stderr)
+        return BAD_INPUT
+    from .parsing import parse
+
+    command = importlib.import_module(f".{name}_command", __package__)
+    options = parse(command.Options, f"neurodrift {name}", words[1:])
+    return options if isinstance(options, int) else command.execute(options)
+
+
+def _failure(error: ValueError | OSError) -> int:
+    from ...sim.errors import InputError
+
+    if isinstance(error, InputError):
+        print(f"neurodrift: {' '.join(str(error).split())}", file=sys.stderr)
+        return BAD_INPUT
+    if isinstance(error, OSError):
+        print(f"neurodrift: {error}; what was finished is kept", file=sys.stderr)
+        return FAILED
+    raise error
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {summary}" for name, summary in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: neurodrift [--help] [--version] COMMAND ...",
+            "",
+            "Put a brain-computer interface through drift before it meets a patient.",
+            "",
+            *lines,
+            "",
+            "neurodrift COMMAND --help shows its options.",
+        ]
+    )

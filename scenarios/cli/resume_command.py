@@ -1,0 +1,48 @@
+"""``neurodrift resume``: finish what was stopped, in the folder where it was."""
+
+import dataclasses
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from .parsing import Argument, Flag
+
+
+@dataclasses.dataclass
+class Options:
+    """Finish a run that was stopped, killed or failed in part; finished cells are not run again."""
+
+    folder: Argument[Annotated[Path, tyro.conf.arg(metavar="DIR")]]
+    """the folder given to, or printed by, neurodrift run"""
+    jobs: int = 1
+    """cells run in this many processes"""
+    json: Flag = False
+    """print results.json instead of the table"""
+
+
+def execute(options: Options) -> int:
+    """Finish it and print what came of it; the exit status."""
+    from .environment import prepare
+
+    prepare()
+    from ...sim.errors import InputError
+    from ..contract import RunConfig
+    from ..progress import for_terminal
+    from ..runner import run
+    from ..storage import RunFolder
+    from .finish import carry_out
+
+    if not options.folder.is_dir():
+        raise InputError(f"there is no folder {options.folder}; give the folder of a run, such as runs/NAME-ID")
+    plan = RunFolder(options.folder).read_plan()
+    if plan is None:
+        raise InputError(f"{options.folder} holds no plan.json, so no run to resume; start one: neurodrift run")
+    config = RunConfig.from_json(plan["config"])
+    return carry_out(
+        lambda: run(config.scenario, config, options.folder, jobs=options.jobs, progress=for_terminal()),
+        options.folder,
+        options.json,
+        f"neurodrift resume {shlex.quote(str(options.folder))}",
+    )
