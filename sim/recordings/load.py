@@ -1,0 +1,28 @@
+"""One word for every place a recording can come from."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..errors import InputError
+from .eegbci import load_eegbci
+from .embedded import load_embedded
+from .epochs import Recording
+from .read import read_recording
+
+
+def load(spec: str, events: Mapping[str, str] | Sequence[str] | str | None = None, **options: Any) -> Recording:
+    """The recording that ``spec`` names: "embedded:NAME", "eegbci:SUBJECT" or the path of a file.
+
+    options go to :func:`load_eegbci` or :func:`read_recording`; a file needs ``events``, the others have theirs.
+    Raises InputError as those do.
+    """
+    kind, _, name = spec.partition(":")
+    if kind == "embedded":
+        return load_embedded(name)
+    if kind == "eegbci":
+        if not name.isdecimal():
+            raise InputError(f"data {spec!r} names no subject; write eegbci:7")
+        return load_eegbci(int(name), **options)
+    if events is None:
+        raise InputError(f'which events of {spec} start a trial? Give events such as "T1=left,T2=right"')
+    return read_recording(spec, events, **options)
