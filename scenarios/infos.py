@@ -7,7 +7,7 @@ from .contract import ScenarioInfo
 METHODS = (
     "frozen",
     "ea",
-    "recenter",
+    "riemann",
     "adabn",
     "recal10",
     "recal20",
@@ -16,7 +16,7 @@ METHODS = (
     "scratch20",
     "oracle",
 )
-DECODERS = ("csp_lda", "ts_lr", "eegnet", "shallow")
+DECODERS = ("csp_lda", "tangent_lr", "eegnet", "shallow")
 
 _simulated = functools.partial(
     ScenarioInfo,
@@ -94,7 +94,7 @@ _ALL = (
         severities=(0.0, 1.0, 2.0, 3.0),
         severity_limits=(0.0, 8.0),
         methods=METHODS,
-        decoder="ts_lr",
+        decoder="tangent_lr",
         decoders=DECODERS,
         n_subjects=2,
         n_seeds=1,
@@ -111,8 +111,8 @@ _ALL = (
         severity_unit="",
         severities=(1.0,),
         severity_limits=(1.0, 1.0),
-        methods=("frozen", "recenter", "ea", "cft", "ea_cft", "oracle"),
-        decoder="ts_lr",
+        methods=("frozen", "riemann", "ea", "cft", "ea_cft", "oracle"),
+        decoder="tangent_lr",
         decoders=DECODERS,
         n_subjects=1,
         n_seeds=1,

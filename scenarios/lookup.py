@@ -88,9 +88,10 @@ def get_scenario(name: str) -> Scenario:
 
 
 def describe_method(name: str) -> dict[str, Any]:
-    """What is known of a method for tables and lists: title, summary, tag, labels, where they are given."""
+    """What tables say of a registered method: title, summary, tag, labels; nothing of any other."""
     from ..adaptation.registry import METHODS
 
-    facts = ("title", "summary", "tag", "labels")
     known = METHODS.get(name)
-    return {fact: getattr(known, fact) for fact in facts if getattr(known, fact, None) is not None}
+    if known is None:
+        return {}
+    return {"title": known.title, "summary": known.summary, "tag": known.causal, "labels": known.labels}

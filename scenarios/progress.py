@@ -97,8 +97,9 @@ class RichProgress:
 
     def cell(self, done: int, failed: int) -> None:
         self.clock.cell(done)
-        step = {"step": f"{failed} failed"} if failed else {}
-        self.live.update(self.task, completed=done, left=self._left(), **step)
+        self.live.update(self.task, completed=done, left=self._left())
+        if failed:
+            self.live.update(self.task, step=f"{failed} failed")
 
     def note(self, text: str) -> None:
         self.live.console.print(text, style="yellow", markup=False, highlight=False)

@@ -10,14 +10,9 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1]
 _NUMERICAL = ("sim", "adaptation", "agents", "scenarios")
 # What only shows results may change without the finished cells being worth less.
-_PRESENTATION = (
-    "scenarios/cli",
-    "scenarios/report",
-    "scenarios/bench",
-    "scenarios/tables.py",
-    "scenarios/rows.py",
-    "scenarios/verdict.py",
-    "scenarios/series.py",
+_PRESENTATION = tuple(
+    f"scenarios/{name}"
+    for name in ["cli/", "report/", "bench/", "check.py", "laws.py", "comparison.py", "components.py", "progress.py", "rows.py", "series.py", "tables.py", "verdict.py"]
 )
 _DISTRIBUTIONS = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "mne", "brian2", "gymnasium", "joblib")
 

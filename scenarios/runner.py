@@ -15,7 +15,9 @@ from .contract import RunConfig, Scenario, ScenarioInfo
 from .lookup import describe_method, get_scenario, is_plugin
 from .progress import Progress, SilentProgress
 from .provenance import code_version, data_version, versions
+from .report.html import write_report
 from .storage import Plan, RunFolder, plain, strict
+from .tables import build_results
 from .workers import Job, Outcome, one_line, read_status, run_in_process, run_in_processes, stop_workers
 
 _POLL_SECONDS = 0.25
@@ -158,9 +160,6 @@ class _Run:
         return found[0] if found else {}
 
     def _write(self, timing: dict[str, Any]) -> dict[str, Any]:
-        from .report.html import write_report
-        from .tables import build_results
-
         # Read back, so that a resumed run and an uninterrupted one are made from the same bytes.
         done, _ = self.folder.finished(self.plan)
         config, ids = self.plan.config, self.plan.ids()

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 from ..sim.errors import InputError
 from .contract import Cell, Notify, RunConfig, Scenario
@@ -128,7 +129,7 @@ def _pool_round(jobs: list[Job], n_jobs: int, told: Callable[[Outcome], None]) -
             outcomes = Parallel(
                 n_jobs=max(2, n_jobs),  # with 1, joblib would run the cell in this process
                 backend="loky",
-                batch_size=1,
+                batch_size=1,  # pyright: ignore[reportArgumentType]
                 pre_dispatch="all",
                 max_nbytes=None,
                 return_as="generator_unordered",
@@ -136,7 +137,7 @@ def _pool_round(jobs: list[Job], n_jobs: int, told: Callable[[Outcome], None]) -
                 initargs=(str(jobs[0].folder), os.getpid(), threads),
             )(delayed(_work)(job) for job in jobs)
             for outcome in outcomes:
-                told(outcome)
+                told(cast(Outcome, outcome))
     finally:
         get_reusable_executor().shutdown(wait=True, kill_workers=True)
 

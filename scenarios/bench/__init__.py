@@ -1,0 +1,19 @@
+"""Benchmarks by name; the libraries they measure are imported when one is run."""
+
+import functools
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+Row = dict[str, Any]
+"""name, ours, peer, peer_name, ratio, unit; the three about the peer are None where it is not installed."""
+
+
+def _run(module: str, quick: bool) -> list[Row]:
+    return importlib.import_module(f".{module}", __package__).bench(quick)
+
+
+BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
+    name: functools.partial(_run, module) for name, module in {"decoders": "decoders"}.items()
+}
+"""Each takes ``quick`` (fewer repetitions) and gives one row per figure."""

@@ -1,0 +1,45 @@
+"""``neurodrift list``: everything there is to choose from."""
+
+import dataclasses
+
+from .parsing import Flag
+
+
+@dataclasses.dataclass
+class Options:
+    """Scenarios, recalibration methods, decoders, drifts and sources, a line each."""
+
+    json: Flag = False
+    """print JSON instead of tables"""
+
+
+def execute(options: Options) -> int:
+    """Print them."""
+    from ..components import everything
+    from ..infos import INFOS
+
+    kinds = everything()
+    if options.json:
+        import json
+
+        rows = {kind: [{"name": n, "summary": s} for n, s in found.items()] for kind, found in kinds.items()}
+        for row in rows["scenarios"]:
+            info = INFOS[row["name"]]
+            row |= {
+                "title": info.title,
+                "kind": info.kind,
+                "severity": f"{info.severity_name} {info.severity_unit}".strip(),
+                "severities": list(info.severities),
+                "methods": list(info.methods),
+                "decoder": info.decoder,
+                "decoders": list(info.decoders),
+            }
+        print(json.dumps(rows, indent=1))
+        return 0
+    width = max((len(name) for found in kinds.values() for name in found), default=0)
+    for kind, found in kinds.items():
+        print(kind)
+        for name, summary in found.items():
+            print(f"  {name:<{width}}  {summary}")
+        print()
+    return 0

@@ -1,0 +1,41 @@
+"""What there is to choose from: names and one-line summaries of every kind of component."""
+
+import importlib
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from .infos import INFOS
+
+
+def everything() -> dict[str, dict[str, str]]:
+    """kind -> name -> one line, for scenarios, methods, decoders, drifts and sources. Imports jax."""
+    registry = importlib.import_module("..adaptation.registry", __package__)
+    return {
+        "scenarios": {name: info.summary for name, info in INFOS.items()},
+        "methods": {name: found.summary for name, found in registry.METHODS.items()},
+        "decoders": {name: found.title for name, found in registry.DECODERS.items()},
+        "drifts": _physics("..sim.drift", "DRIFTS"),
+        "sources": _physics("..sim.sources", "SOURCES"),
+    }
+
+
+def _physics(package: str, registry: str) -> dict[str, str]:
+    """A package's registry where it has one, otherwise the components among its public names."""
+    module = importlib.import_module(package, __package__)
+    known = getattr(module, registry, None)
+    if isinstance(known, Mapping):
+        return {name: _summary(found) for name, found in known.items()}
+    public = {name: getattr(module, name) for name in getattr(module, "__all__", ())}
+    return {
+        name: _summary(found)
+        for name, found in public.items()
+        if inspect.isclass(found) and hasattr(found, "step") and not getattr(found, "_is_protocol", False)
+    }
+
+
+def _summary(found: Any) -> str:
+    """The component's ``summary``, or the first sentence of its docstring."""
+    text = getattr(found, "summary", None) or inspect.getdoc(found) or ""
+    first = str(text).strip().split("\n\n")[0].replace("\n", " ")
+    return first.partition(". ")[0].rstrip(".")
