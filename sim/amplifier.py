@@ -44,7 +44,7 @@ class Amplifier:
         sfreq: float,
         n_times: int,
         white_sd: float = 0.5e-6,
-        contact_sd: float = 1e-6,
+        contact_sd: float = 4e-6,
         open_sd: float = 30e-6,
         line_frequency: float = 50.0,
         line_imbalance: float = 4e-6,

@@ -46,7 +46,7 @@ class Background:
         sfreq: float,
         n_times: int,
         n_dipoles: int = 60,
-        moment: float = 15e-9,
+        moment: float = 10e-9,
         radius: float = 0.09,
         depth: float = 0.016,
     ) -> "Background":
@@ -68,7 +68,7 @@ class Background:
             positions=jnp.concatenate([direction, rhythm]) * (radius - depth),
             orientations=jnp.concatenate([orientation, rhythm]),
             moment=jnp.float32(moment),
-            rhythm_moment=jnp.asarray([25e-9, 25e-9, 8e-9]),
+            rhythm_moment=jnp.asarray([12e-9, 12e-9, 6e-9]),
             rhythm_frequency=jnp.concatenate([alpha, alpha, theta]),
             pink=BlockFilter.one_over_f(sfreq, n_times),
             # envelopes of 3/s: the rhythms wax and wane over a third of a second, about 1 Hz wide

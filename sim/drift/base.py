@@ -2,6 +2,7 @@
 
 from typing import Protocol, TypeVar
 
+import jax.numpy as jnp
 from jax import Array
 
 from ..clock import Clock
@@ -21,3 +22,17 @@ class Drift(Protocol[S]):
     def init(self, key: Array) -> S: ...
 
     def step(self, state: S, conditions: Conditions, clock: Clock, key: Array) -> tuple[S, Conditions]: ...
+
+
+def ramp(clock: Clock, onset_s: Array, duration_s: Array) -> Array:
+    """() 0 before ``onset_s``, rising linearly to 1 over ``duration_s``; a step at the onset where that is 0."""
+    since = clock.seconds - onset_s
+    rise = jnp.where(duration_s > 0, since / jnp.where(duration_s > 0, duration_s, 1.0), 1.0)
+    return jnp.where(since >= 0, jnp.clip(rise, 0.0, 1.0), 0.0)
+
+
+class Stateless:
+    """For processes that remember nothing."""
+
+    def init(self, key: Array) -> tuple[()]:
+        return ()

@@ -81,12 +81,12 @@ class MotorImagery:
         tangent = tangent / jnp.linalg.norm(tangent, axis=1, keepdims=True)
         return cls(
             frequency=frequency,
-            moment=jnp.asarray([30e-9, 15e-9]) * loudness,
+            moment=jnp.asarray([[30e-9, 15e-9], [30e-9, 15e-9], [10e-9, 5e-9]]) * loudness,
             a_rest=jnp.asarray([-6.0, -6.0]),
             erd_contra=erd,
             erd_ipsi=ipsi,
             rebound=jnp.float32(2.32),
-            trial_sd=jnp.float32(0.3),
+            trial_sd=jnp.float32(0.15),
             positions=place * (radius - depth),
             orientations=0.75 * place + np.sqrt(1 - 0.75**2) * tangent,
             coupling=jnp.float32(2e4),

@@ -1,0 +1,82 @@
+"""The drift processes by name, each with an example that the laws run on."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+from ..errors import unknown
+from ..head.montage import Montage
+from .brain import Fatigue, StateSwitch
+from .cap import CapShift
+from .contact import ChannelLoss, GainDrift, GelDrying, ReferenceSwitch
+from .null import NullDrift
+from .session import SessionJumps
+
+
+class DriftSpec(NamedTuple):
+    """summary; severity: what the number means, with its unit; make(montage, severity, onset_s) -> process."""
+
+    summary: str
+    severity: str
+    make: Callable[[Montage, float, float], Any]
+
+
+DRIFTS: dict[str, DriftSpec] = {
+    "null": DriftSpec("nothing changes", "none", lambda montage, severity, onset_s: NullDrift()),
+    "cap_shift": DriftSpec(
+        "the whole cap moves sideways at once",
+        "cm at the vertex",
+        lambda montage, severity, onset_s: CapShift.lateral(severity / 100.0, onset_s),
+    ),
+    "cap_creep": DriftSpec(
+        "the whole cap creeps sideways over ten minutes",
+        "cm at the vertex",
+        lambda montage, severity, onset_s: CapShift.lateral(severity / 100.0, onset_s, duration_s=600.0),
+    ),
+    "gel_drying": DriftSpec(
+        "electrode gel dries: impedance, noise and dropouts rise over hours",
+        "kOhm of mean final impedance rise",
+        lambda montage, severity, onset_s: GelDrying.create(montage.n_channels, severity * 1e3, onset_s),
+    ),
+    "gain": DriftSpec(
+        "amplifier gains wander",
+        "% per sqrt(hour)",
+        lambda montage, severity, onset_s: GainDrift.create(montage.n_channels, severity / 100.0),
+    ),
+    "channel_loss": DriftSpec(
+        "electrodes fall off for good",
+        "number of channels",
+        lambda montage, severity, onset_s: ChannelLoss.create(montage.n_channels, severity, onset_s),
+    ),
+    "reference_switch": DriftSpec(
+        "the reference changes to the common average",
+        "1 for the switch, 0 for none",
+        lambda montage, severity, onset_s: ReferenceSwitch(
+            weights=montage.reference_weights("average"),
+            onset_s=jnp.float32(onset_s if severity > 0 else jnp.inf),
+        ),
+    ),
+    "fatigue": DriftSpec(
+        "alpha and theta rise, alpha slows, attention wanes",
+        "multiples of the published size",
+        lambda montage, severity, onset_s: Fatigue.trejo(onset_s, severity=severity),
+    ),
+    "session_jumps": DriftSpec(
+        "a new mounting of the cap every quarter of an hour",
+        "multiples of 7.5 mm and 5 % of mixing",
+        lambda montage, severity, onset_s: SessionJumps.create(900.0, severity),
+    ),
+    "state_switch": DriftSpec(
+        "a switch into drowsiness",
+        "depth",
+        lambda montage, severity, onset_s: StateSwitch.drowsy(onset_s, depth=severity),
+    ),
+}
+
+
+def make_drift(name: str, montage: Montage, severity: float, onset_s: float) -> Any:
+    """The named process; InputError with a suggestion when there is none of that name."""
+    if name not in DRIFTS:
+        raise unknown("drift", name, DRIFTS)
+    return DRIFTS[name].make(montage, severity, onset_s)
