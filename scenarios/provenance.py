@@ -10,9 +10,10 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1]
 _NUMERICAL = ("sim", "adaptation", "agents", "scenarios")
 # What only shows results may change without the finished cells being worth less.
-_PRESENTATION = tuple(
-    f"scenarios/{name}"
-    for name in ["cli/", "report/", "bench/", "check.py", "laws.py", "comparison.py", "components.py", "progress.py", "rows.py", "series.py", "tables.py", "verdict.py"]
+_PRESENTATION = (
+    *("scenarios/cli/", "scenarios/report/", "scenarios/bench/", "scenarios/check.py", "scenarios/laws.py"),
+    *("scenarios/comparison.py", "scenarios/components.py", "scenarios/progress.py", "scenarios/rows.py"),
+    *("scenarios/series.py", "scenarios/tables.py", "scenarios/verdict.py"),
 )
 _DISTRIBUTIONS = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "mne", "brian2", "gymnasium", "joblib")
 
