@@ -56,10 +56,10 @@ class Preprocessing:
                 f"sfreq_out is {sfreq_out:g} Hz but a band up to {h_freq:g} Hz needs more than "
                 f"{2 * h_freq:g} Hz; decimate less."
             )
-        sections = [signal.butter(order, (l_freq, h_freq), "bandpass", fs=sfreq, output="sos")]
+        sections = [np.asarray(signal.butter(order, (l_freq, h_freq), "bandpass", fs=sfreq, output="sos"))]
         # A notch at or above the Nyquist rate has nothing to remove.
         if notch is not None and notch < sfreq / 2:
-            sections.insert(0, signal.tf2sos(*signal.iirnotch(notch, 30.0, fs=sfreq)))
+            sections.insert(0, np.asarray(signal.tf2sos(*signal.iirnotch(notch, 30.0, fs=sfreq))))
         operator = np.eye(n_times) - 1.0 / n_times
         for sos in sections:
             # SciPy's default padding, which the window must exceed.
