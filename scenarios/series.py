@@ -32,7 +32,7 @@ def curves(c: Comparison, method: str, severity: float | None) -> dict[str, Any]
     total, count = np.zeros((n_units, length)), np.zeros((n_units, length))
     for run, unit in zip(c.runs, c.units.of_run):
         smooth = metrics.causal_mean(run.answers[method].correct)
-        first = max(run.onset - lead, 0)
+        first = max(run.onset - lead, metrics.SMOOTHING - 1)  # a mean of fewer trials is mostly luck
         at = np.arange(first, run.y.size) - run.onset + lead
         total[unit, at] += smooth[first:]
         count[unit, at] += 1
@@ -44,7 +44,7 @@ def curves(c: Comparison, method: str, severity: float | None) -> dict[str, Any]
         "severity": severity,
         "method": method,
         "trial": [int(t) for t in keep - lead],
-        "mean": _listed(value.sum(0) / np.maximum(seen.sum(0), 1)),
+        "mean": _listed(np.where(seen.any(0), value.sum(0) / np.maximum(seen.sum(0), 1), np.nan)),
         "lo": None,
         "hi": None,
     }

@@ -30,7 +30,7 @@ def verdict(results: Mapping[str, Any]) -> dict[str, Any]:
     at = [row for row in rows if row["severity"] == worst]
     said = [] if null else _at(at, severity_label(worst, unit) if len(severities) > 1 else "")
     numbers = [row for row, _ in said]
-    sentences = [sentence for _, sentence in said]
+    sentences = [sentence for _, sentence in said if sentence]
     if not null and len(drifting) > 1:
         sentences += _over_severities(rows, drifting, unit)
     if 0 in severities:
@@ -48,41 +48,31 @@ def verdict(results: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _at(rows: Sequence[Mapping[str, Any]], where: str) -> list[tuple[Mapping[str, Any], str]]:
-    """Rows worth a sentence at one severity, each with its sentence."""
+    """Rows worth a sentence at one severity, each with its sentence; the first is the headline."""
     role = {row["role"]: row for row in rows if row["role"] != "method"}
     tried = [row for row in rows if row["role"] == "method" and row["gain"] is not None]
-    at = f"At {where}, " if where else ""
-    out = []
-    kinds = [
-        ("without labels", [r for r in tried if not r["labels"]]),
-        ("with labels", [r for r in tried if r["labels"]]),
-    ]
-    best = [(kind, max(some, key=lambda row: row["accuracy_post_all"])) for kind, some in kinds if some]
-    best.sort(key=lambda pair: -pair[1]["accuracy_post_all"])
-    for kind, row in best:
-        p = row.get("p_holm")
-        tested = "" if p is None else f", Holm p {'< 0.001' if p < 0.001 else f'= {p:.3f}'}"
-        chosen = (
-            sum(not r["labels"] for r in tried) if kind == "without labels" else sum(bool(r["labels"]) for r in tried)
-        )
-        used = f" after {row['labels']:.0f} labels" if row["labels"] else ""
-        out.append(
-            (
-                row,
-                f"{at}the best {kind} ({row['title']}, of {chosen}) is right in "
-                f"{percent(row, 'accuracy_post_all')} of the trials{used}: "
-                f"{percent(row, 'gain', 'points', sign=True)} over frozen{tested}.",
-            )
-        )
-        at = ""
-    bounds = []
-    if "frozen" in role:
-        frozen = role["frozen"]
-        fall = "" if frozen["accuracy_pre"] is None else f", from {percent(frozen, 'accuracy_pre')} before"
-        bounds.append((frozen, f"Frozen is right in {percent(frozen, 'accuracy_post_all')}{fall}."))
+    if not tried or "frozen" not in role:
+        return []
+    groups = [("without labels", [row for row in tried if not row["labels"]])]
+    groups.append(("with labels", [row for row in tried if row["labels"]]))
+    best = [(kind, some, max(some, key=lambda row: row["accuracy_post_all"])) for kind, some in groups if some]
+    frozen = role["frozen"]
+    before, after = frozen["accuracy_pre"], frozen["accuracy_post_all"]
+    verb = "falls" if before is not None and before > after else "goes"
+    fall = "is at" if before is None else f"{verb} from {percent(frozen, 'accuracy_pre')} to"
+    headline = f"{f'At {where} frozen' if where else 'Frozen'} {fall} {percent(frozen, 'accuracy_post_all')}"
+    for kind, _, row in best:
+        headline += f"; {row['title']} ({kind}) reaches {percent(row, 'accuracy_post_all')}"
     if "oracle" in role:
-        bounds.append((role["oracle"], f"The oracle is right in {percent(role['oracle'], 'accuracy_post_all')}."))
-    return [(row, sentence[0].upper() + sentence[1:]) for row, sentence in out + bounds]
+        headline += f"; the oracle {percent(role['oracle'], 'accuracy_post_all')}"
+    out = [(frozen, headline + ".")]
+    for kind, some, row in best:
+        p = row.get("p_holm")
+        tested = "" if p is None else f" (Holm p {'< 0.001' if p < 0.001 else f'= {p:.3f}'})"
+        used = f" using {row['labels']:.0f} labels" if row["labels"] else ""
+        gain = percent(row, "gain", "points", sign=True)
+        out.append((row, f"{row['title']}, the best of {len(some)} {kind}: {gain} against frozen{tested}{used}."))
+    return out + ([(role["oracle"], "")] if "oracle" in role else [])
 
 
 def _over_severities(rows: Sequence[Mapping[str, Any]], severities: Sequence[float], unit: str) -> list[str]:
@@ -96,7 +86,7 @@ def _over_severities(rows: Sequence[Mapping[str, Any]], severities: Sequence[flo
     span = f"{severity_label(min(severities), unit)} to {severity_label(max(severities), unit)}"
     if not always:
         return [f"No method gains significantly on frozen at every severity from {span}."]
-    return [f"Significantly above frozen at every severity from {span}: {', '.join(always)}."]
+    return [f"Significantly above frozen at every severity from {span}: {'; '.join(always)}."]
 
 
 def _without_drift(rows: Sequence[Mapping[str, Any]]) -> str:

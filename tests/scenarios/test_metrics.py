@@ -58,7 +58,7 @@ def test_before_is_undefined_without_a_trial_before_the_onset():
 
 
 def test_recovery_starts_when_nineteen_of_twenty_are_right_again():
-    # A_pre 1, c .5 -> target .95: 40 wrong trials, and the 19th right one (58 after the onset) fills the window
+    # A_pre 1, c .5, target .95: 40 wrong trials, and the 19th right one (58 after the onset) fills the window
     correct = stream((50, 1), (40, 0), (60, 1))
     time_s = 6.0 * np.arange(150)
     labels = np.concatenate([np.zeros(50), np.arange(1, 101)])  # one label with every trial after the onset
@@ -190,11 +190,7 @@ def test_risk_coverage_area_by_hand_and_without_regard_to_the_order_of_ties():
     proba = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3]])
     assert metrics.risk_coverage_area(proba, [0, 1, 0]) == pytest.approx((0 + 1 / 2 + 1 / 3) / 3)
     tied = np.full((4, 2), [0.8, 0.2])
-    assert (
-        metrics.risk_coverage_area(tied, [1, 0, 0, 0])
-        == metrics.risk_coverage_area(tied, [0, 0, 0, 1])
-        == 0.25
-    )
+    assert metrics.risk_coverage_area(tied, [1, 0, 0, 0]) == metrics.risk_coverage_area(tied, [0, 0, 0, 1]) == 0.25
 
 
 def test_information_transfer_rate_is_a_bit_per_perfect_binary_choice_and_nothing_at_chance():
