@@ -1,0 +1,169 @@
+"""EEGNet and ShallowFBCSPNet against braindecode with the same weights; needs torch and braindecode."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from neurodrift.adaptation.contract import Variables  # noqa: E402
+from neurodrift.adaptation.decoders.eegnet import EEGNet  # noqa: E402
+from neurodrift.adaptation.decoders.shallow import ShallowFBCSPNet  # noqa: E402
+from neurodrift.adaptation.decoders.training import apply_batch, weighted_cross_entropy  # noqa: E402
+from neurodrift.scenarios.bench.braindecode import braindecode_models  # noqa: E402
+
+try:
+    models = braindecode_models()
+except ImportError as error:
+    pytest.skip(f"braindecode does not import: {error}", allow_module_level=True)
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Parameter 'final_layer_with_constraint=False' is deprecated:DeprecationWarning"
+)
+N_CHANNELS, N_TIMES, N_CLASSES, N_TRIALS = 22, 500, 4, 6
+TOLERANCE = 1e-5  # relative to the largest value: float32 sums of up to 22 * 501 terms in another order
+
+# our (layer, name) <- braindecode's parameter
+EEGNET = {
+    ("temporal", "kernel"): "conv_temporal.weight",
+    ("temporal", "scale"): "bnorm_temporal.weight",
+    ("temporal", "bias"): "bnorm_temporal.bias",
+    ("spatial", "kernel"): "conv_spatial.parametrizations.weight.original",
+    ("spatial", "scale"): "bnorm_1.weight",
+    ("spatial", "bias"): "bnorm_1.bias",
+    ("separable", "depthwise"): "conv_separable_depth.weight",
+    ("separable", "pointwise"): "conv_separable_point.weight",
+    ("separable", "scale"): "bnorm_2.weight",
+    ("separable", "bias"): "bnorm_2.bias",
+    ("readout", "kernel"): "final_layer.conv_classifier.weight",
+    ("readout", "bias"): "final_layer.conv_classifier.bias",
+}
+EEGNET_NORMS = {"temporal": "bnorm_temporal", "spatial": "bnorm_1", "separable": "bnorm_2"}
+SHALLOW = {
+    ("temporal", "kernel"): "conv_time_spat.conv_time.weight",
+    ("temporal", "bias"): "conv_time_spat.conv_time.bias",
+    ("spatial", "kernel"): "conv_time_spat.conv_spat.weight",
+    ("spatial", "scale"): "bnorm.weight",
+    ("spatial", "bias"): "bnorm.bias",
+    ("readout", "kernel"): "final_layer.conv_classifier.weight",
+    ("readout", "bias"): "final_layer.conv_classifier.bias",
+}
+SHALLOW_NORMS = {"spatial": "bnorm"}
+
+
+def pair(name):
+    """Our network, the variables read out of a randomised braindecode network, that network, the name table."""
+    torch.manual_seed(3)
+    sizes = {"n_chans": N_CHANNELS, "n_outputs": N_CLASSES, "n_times": N_TIMES}
+    if name == "EEGNet":
+        # at 128 Hz the lengths are braindecode's; its momentum and eps are those of the paper
+        ours, table, norms = EEGNet.create(N_CHANNELS, N_TIMES, N_CLASSES, 128.0, momentum=0.01), EEGNET, EEGNET_NORMS
+        theirs = models.EEGNet(**sizes)
+    else:
+        ours, table, norms = ShallowFBCSPNet.create(N_CHANNELS, N_TIMES, N_CLASSES, 250.0), SHALLOW, SHALLOW_NORMS
+        theirs = models.ShallowFBCSPNet(**sizes)
+    with torch.no_grad():
+        for parameter in theirs.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+        if name == "EEGNet":  # some spatial filters beyond the max-norm, some within
+            original = theirs.conv_spatial.parametrizations.weight.original
+            original.mul_(torch.linspace(0.5, 3.0, 16).reshape(-1, 1, 1, 1))
+        for norm in norms.values():
+            module = theirs.get_submodule(norm)
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.5, 2.0)
+    variables = ours.init(jax.random.key(0))
+    weights = dict(theirs.named_parameters())
+    params = {
+        layer: {
+            key: jnp.asarray(weights[table[layer, key]].detach().numpy().reshape(leaf.shape))
+            if (layer, key) != ("spatial", "kernel") or name == "EEGNet"
+            else jnp.asarray(weights[table[layer, key]].detach().numpy()[:, :, 0, :])
+            for key, leaf in leaves.items()
+        }
+        for layer, leaves in variables.params.items()
+    }
+    return ours, Variables(variables.align, params, running(theirs, norms)), theirs, table, norms
+
+
+def running(theirs, norms):
+    return {
+        layer: {
+            "mean": jnp.asarray(theirs.get_submodule(n).running_mean.numpy()),
+            "var": jnp.asarray(theirs.get_submodule(n).running_var.numpy()),
+        }
+        for layer, n in norms.items()
+    }
+
+
+def data():
+    rng = np.random.default_rng(5)
+    x = rng.standard_normal((N_TRIALS, N_CHANNELS, N_TIMES)).astype(np.float32)
+    return x, np.arange(N_TRIALS) % N_CLASSES
+
+
+def assert_close(ours, theirs, scale=None):
+    ours, theirs = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
+    scale = np.abs(theirs).max() if scale is None else scale
+    assert np.abs(ours - theirs).max() <= TOLERANCE * scale
+
+
+@pytest.mark.parametrize("name", ["EEGNet", "ShallowFBCSPNet"])
+def test_eval_forward_equals_braindecode(name):
+    ours, variables, theirs, _, _ = pair(name)
+    x, _ = data()
+    theirs.eval()
+    expected = theirs(torch.from_numpy(x)).detach().numpy()
+    assert_close(jax.vmap(lambda x: ours.apply(variables, x))(x), expected)
+
+
+@pytest.mark.parametrize("mode", ["eval", "train"])
+@pytest.mark.parametrize("name", ["EEGNet", "ShallowFBCSPNet"])
+def test_gradient_of_every_parameter_equals_braindecode(name, mode):
+    ours, variables, theirs, table, _norms = pair(name)
+    x, y = data()
+    theirs.train(mode == "train")
+    for module in theirs.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.eval()
+
+    def loss(params):
+        current = variables._replace(params=params)
+        if mode == "train":
+            logits, _ = apply_batch(ours, current, x, jnp.ones(N_TRIALS), None)
+        else:
+            logits = jax.vmap(lambda x: ours.apply(current, x))(x)
+        return weighted_cross_entropy(logits, y, jnp.ones(N_TRIALS))
+
+    value, gradient = jax.value_and_grad(loss)(variables.params)
+    reference = torch.nn.functional.cross_entropy(theirs(torch.from_numpy(x)), torch.from_numpy(y))
+    reference.backward()
+    assert_close(value, reference.item())
+    weights = dict(theirs.named_parameters())
+    expected = {}
+    for (layer, key), their_name in table.items():
+        g = weights[their_name].grad.numpy()
+        g = g[:, :, 0, :] if (name, layer, key) == ("ShallowFBCSPNet", "spatial", "kernel") else g
+        expected[layer, key] = g.reshape(gradient[layer][key].shape)
+    # Some gradients vanish identically (a bias just before a norm): measured against the layer's largest.
+    for (layer, key), g in expected.items():
+        largest = max(np.abs(v).max() for (other, _), v in expected.items() if other == layer)
+        assert_close(gradient[layer][key], g, scale=largest)
+
+
+@pytest.mark.parametrize("name", ["EEGNet", "ShallowFBCSPNet"])
+def test_training_forward_and_running_statistics_equal_braindecode(name):
+    ours, variables, theirs, _, norms = pair(name)
+    x, _ = data()
+    theirs.train()
+    for module in theirs.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.eval()
+    expected = theirs(torch.from_numpy(x)).detach().numpy()
+    logits, stats = apply_batch(ours, variables, jnp.asarray(x), jnp.ones(N_TRIALS), None)
+    assert_close(logits, expected)
+    reference = running(theirs, norms)
+    for layer in norms:
+        for key in ("mean", "var"):
+            assert_close(stats[layer][key], reference[layer][key])
