@@ -14,10 +14,10 @@ _SUFFIX = re.compile(r"[\s_-]+(?:REF\d?|LE|RE|AVG?|AVERAGE|CAR|M1|M2|A1|A2|A1A2|
 
 @functools.cache
 def standard_names() -> dict[str, str]:
-    """Lower-case name -> name, of the 10-05 system with the older T3 T4 T5 T6 (MNE's standard_1005)."""
+    """Lower-case name -> name, of the 10-05 system with the older T3 T4 T5 T6 (MNE's colin27_1005)."""
     import mne
 
-    return {name.lower(): name for name in mne.channels.make_standard_montage("standard_1005").ch_names}
+    return {name.lower(): name for name in mne.channels.make_standard_montage("colin27_1005").ch_names}
 
 
 def standard_name(name: str) -> str | None:

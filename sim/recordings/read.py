@@ -74,7 +74,10 @@ def read_recording(
             f"{path.name} is sampled at {raw.info['sfreq']:g} Hz; at least {min_sfreq:g} Hz is needed: "
             "use the original recording or a decoder of a lower band"
         )
-    matched, others = match_names(_eeg_names(raw, path, stim_channel))
+    eeg = _eeg_names(raw, path, stim_channel)
+    unread = [] if header is None else [label for label in _unread(header, stim_channel) if label not in eeg]
+    matched, others = match_names(eeg)
+    others += unread
     if others:
         notes.append(f"left out {len(others)} channels with no 10-05 name or one that was taken: {listing(others)}")
     (found, names), more = _guarded(lambda: find_events(raw, wanted, stim_channel, path.name), path)
@@ -130,15 +133,19 @@ def _open(path: Path, header: EdfHeader | None, stim_channel: str | None) -> Any
 
     options: dict[str, Any] = {"preload": False}
     if header is not None:
-        # MNE brings all channels to the highest rate: a fast EMG channel must not resample the EEG.
-        keep = {label for label in header.labels if standard_name(label) or _is_stim(label, stim_channel)}
-        if any(standard_name(label) for label in keep):
-            options["exclude"] = sorted(set(header.labels) - keep - {"EDF Annotations", "BDF Annotations"})
+        options["exclude"] = _unread(header, stim_channel)
     return getattr(mne.io, READERS[path.suffix.lower()])(path, **options)
 
 
-def _is_stim(label: str, stim_channel: str | None) -> bool:
-    return label == stim_channel or label.lower() in ("status", "trigger", "sti 014")
+def _unread(header: EdfHeader, stim_channel: str | None) -> list[str]:
+    """The channels MNE need not open: it brings all to the highest rate, and a fast EMG must not resample the EEG."""
+    named = {label for label in header.labels if standard_name(label)}
+    keep = named | {label for label in header.labels if _is_special(label, stim_channel)}
+    return sorted(set(header.labels) - keep) if named else []
+
+
+def _is_special(label: str, stim_channel: str | None) -> bool:
+    return label == stim_channel or label.lower() in ("status", "trigger", "edf annotations", "bdf annotations")
 
 
 def _eeg_names(raw: Any, path: Path, stim_channel: str | None) -> list[str]:
