@@ -300,7 +300,7 @@ def _run(results: Mapping[str, Any]) -> str:
         (f"<p>This command makes it again:</p><pre>{escape(command)}</pre>" if command else "")
         + (f'<p class="soft">{escape(source)}</p>' if source else "")
         + _list(results.get("notes") or [], "Notes")
-        + _list(failures, "Cells that failed")
+        + _list(failures, "What failed")
         + '<div class="columns"><div><h3>Configuration</h3>'
         + _pairs({**results["config"], "seeds used": results["seeds"], "subjects used": results["subjects"]})
         + "</div><div><h3>Versions</h3>"

@@ -261,3 +261,14 @@ def test_numbers_read_as_people_write_them():
     assert severity_label(0.03, "m") == "3 cm"
     assert severity_label(None, "cm") == ""
     assert Column("x", "x").factor == 1.0
+
+
+def test_an_oracle_that_helps_only_one_subject_leaves_nothing_to_normalise_by(example, few):
+    meta, arrays = example.cell(0, ["S00", "S01", "S02", "S03"], 0, methods=few)
+    wrong = np.flatnonzero(arrays["proba/frozen"][0].argmax(-1) != arrays["y"][0])
+    arrays["proba/oracle"][0, wrong] = np.eye(2)[arrays["y"][0, wrong]]
+    row = find(build(example, [(meta, arrays)]), "recenter", 0)
+    # the mean gap is several points, but a bootstrap sample without that subject has none
+    assert row["naud"] is None
+    assert row["recovery_fraction"] is None
+    assert "[0.0, " in row["naud_reason"]
