@@ -32,7 +32,9 @@ def kind_of(component: Any) -> str:
         if any(hasattr(component, sign) for sign in signs):
             missing = [name for name in _METHODS[kind] if not hasattr(component, name)]
             if missing:
-                raise InputError(f"{type(component).__name__} looks like a {kind} but has no {', '.join(missing)}")
+                article = "an" if kind == "adapter" else "a"
+                lacks = f"has no {', '.join(missing)}"
+                raise InputError(f"{type(component).__name__} looks like {article} {kind} but {lacks}")
             return kind
     raise InputError(
         f"{type(component).__name__} is no adapter (predict, update), decoder (apply, fit), source (step, n_sources) "

@@ -20,6 +20,7 @@ from .storage import Plan, RunFolder, plain, strict
 from .tables import build_results
 from .workers import Job, Outcome, one_line, read_status, run_in_process, run_in_processes, stop_workers
 
+CELLS_THREAD = "neurodrift cells"
 _POLL_SECONDS = 0.25
 _STOP_SECONDS = 2.0
 
@@ -213,7 +214,7 @@ def _attend(
         finally:
             events.put(over)
 
-    thread = threading.Thread(target=target, daemon=True, name="neurodrift cells")
+    thread = threading.Thread(target=target, daemon=True, name=CELLS_THREAD)
     thread.start()
     try:
         while True:

@@ -81,10 +81,6 @@ def run_in_processes(jobs: list[Job], n_jobs: int, told: Callable[[Outcome], Non
     A worker that dies takes its pool with it: the cells then in hand are tried once more, each alone, so that
     the one at fault is known and costs no other cell.
     """
-    # Ctrl-C goes to every process of the terminal. Processes inherit a blocked signal, so only the main
-    # thread of this process hears it, and it stops the workers itself.
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     waiting = {job.cell_id: job for job in jobs}
     suspects: list[Job] = []
 
@@ -160,6 +156,8 @@ def read_status(folder: Path) -> list[str]:
 
 def _start_worker(folder: str, parent: int, threads: int) -> None:
     """Runs first in each worker: share the cores fairly, and never outlive the run."""
+    # Ctrl-C goes to every process of the terminal; only the parent acts on it, and ends its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # XLA sizes its thread pool by NPROC when it starts; joblib has set the BLAS libraries' variables.
     os.environ["NPROC"] = str(threads)
     stop_file = RunFolder(Path(folder)).status / _STOP

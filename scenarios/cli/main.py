@@ -3,6 +3,7 @@
 import importlib
 import os
 import sys
+import threading
 from collections.abc import Sequence
 
 from ..lookup import did_you_mean
@@ -36,8 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return OK
     except (ValueError, OSError) as error:
         status = _failure(error)
-    if status == INTERRUPTED:
-        # A cell may still be computing in a thread, which an orderly exit would wait for.
+    if status == INTERRUPTED and _still_computing():
+        # Compiled code in a thread can't be stopped, and tearing the interpreter down around it can crash.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(INTERRUPTED)
@@ -64,6 +65,11 @@ def _dispatch(words: list[str]) -> int:
     command = importlib.import_module(f".{name}_command", __package__)
     options = parse(command.Options, f"neurodrift {name}", words[1:])
     return options if isinstance(options, int) else command.execute(options)
+
+
+def _still_computing() -> bool:
+    runner = sys.modules.get(f"{__package__.rpartition('.')[0]}.runner")
+    return runner is not None and any(thread.name == runner.CELLS_THREAD for thread in threading.enumerate())
 
 
 def _failure(error: ValueError | OSError) -> int:

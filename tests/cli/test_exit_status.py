@@ -1,6 +1,7 @@
 """Exit status and the one line that a user reads, with real processes."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,13 +13,16 @@ HERE = Path(__file__).parent
 
 def neurodrift(*words, cwd, env=None, module=True):
     """Run the command; stdin closed, output as text."""
-    import os
-
     program = [sys.executable, "-m", "neurodrift"] if module else [str(Path(sys.executable).parent / "neurodrift")]
     return subprocess.run(
         [*program, *map(str, words)],
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(HERE), "NEURODRIFT_NO_CACHE": "1", **(env or {})},
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]),
+            "NEURODRIFT_NO_CACHE": "1",
+            **(env or {}),
+        },
         capture_output=True,
         text=True,
         timeout=120,

@@ -17,7 +17,12 @@ N_CELLS = 8
 
 def start(tmp_path, *words, sleep="0.4"):
     """The command in a process group of its own, as a terminal gives it one."""
-    env = {**os.environ, "PYTHONPATH": str(HERE), "NEURODRIFT_NO_CACHE": "1", "TOY_LOG": str(tmp_path / "log")}
+    env = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]),
+        "NEURODRIFT_NO_CACHE": "1",
+        "TOY_LOG": str(tmp_path / "log"),
+    }
     (tmp_path / "log").touch()
     return subprocess.Popen(
         [sys.executable, "-m", "neurodrift", *words],
