@@ -1,0 +1,53 @@
+"""The built-in scenarios, implemented."""
+
+import jax.numpy as jnp
+from jax import Array
+
+from ..sim.drift import CapShift, Fatigue, GelDrying, NullDrift, ReferenceSwitch, SessionJumps
+from ..sim.head import make_montage
+from .contract import Scenario
+from .simulated import MONTAGE, Timeline, simulated
+
+_SESSION = 40  # trials
+
+
+def _null(severity: Array, onset_s: float) -> tuple:
+    return (NullDrift(),)
+
+
+def _cap_shift(severity: Array, onset_s: float) -> tuple:
+    return (CapShift.lateral(severity / 100.0, onset_s),)
+
+
+def _gel_drying(severity: Array, onset_s: float) -> tuple:
+    return (GelDrying.create(make_montage(MONTAGE).n_channels, severity * 1e3, onset_s),)
+
+
+def _reference_switch(severity: Array, onset_s: float) -> tuple:
+    montage = make_montage(MONTAGE)
+    kinds = jnp.stack([montage.reference_weights(kind) for kind in ("FCz", "average", "mastoids")])
+    weights = kinds[jnp.round(severity).astype(jnp.int32)]
+    return (ReferenceSwitch(weights=weights, onset_s=jnp.float32(onset_s)),)
+
+
+def _sessions_fatigue(severity: Array, onset_s: float) -> tuple:
+    session_s = _SESSION * 36.0
+    return (
+        SessionJumps.create(session_s, severity),
+        Fatigue.trejo(onset_s, duration_s=2 * 3600.0, severity=severity),
+    )
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "mi_null": simulated("mi_null", Timeline(), _null),
+    "mi_cap_shift": simulated("mi_cap_shift", Timeline(), _cap_shift),
+    # five hours after the onset: a trial every two and a half minutes of drift time
+    "mi_gel_drying": simulated("mi_gel_drying", Timeline(seconds_per_trial=150.0, oracle_blocks=4), _gel_drying),
+    "mi_reference_switch": simulated("mi_reference_switch", Timeline(), _reference_switch),
+    # five sessions of 40 trials over two hours; the first is the nominal one
+    "mi_sessions_fatigue": simulated(
+        "mi_sessions_fatigue",
+        Timeline(n_before=_SESSION, n_after=4 * _SESSION, seconds_per_trial=36.0, session=_SESSION, oracle_blocks=4),
+        _sessions_fatigue,
+    ),
+}
