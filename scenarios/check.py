@@ -27,7 +27,7 @@ class LawResult:
 
 
 def kind_of(component: Any) -> str:
-    """ "adapter", "decoder", "source" or "drift". InputError when it is none, or lacks some of the methods."""
+    """The component's kind, a key of LAWS. InputError when it is of none, or lacks some of the methods."""
     for kind, signs in _SIGNS.items():
         if any(hasattr(component, sign) for sign in signs):
             missing = [name for name in _METHODS[kind] if not hasattr(component, name)]

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 import threading
 from pathlib import Path
 
@@ -54,6 +53,3 @@ def prepare() -> None:
     """Everything above, for a command that computes."""
     use_compilation_cache()
     hear_interrupts()
-    if not sys.flags.dev_mode:
-        # XLA logs each cache entry compiled for a sibling of this processor as an error; it recompiles.
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -68,7 +68,7 @@ def _dispatch(words: list[str]) -> int:
 
 
 def _still_computing() -> bool:
-    runner = sys.modules.get(f"{__package__.rpartition('.')[0]}.runner")
+    runner = sys.modules.get(__name__.replace(".cli.main", ".runner"))
     return runner is not None and any(thread.name == runner.CELLS_THREAD for thread in threading.enumerate())
 
 
