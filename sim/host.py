@@ -36,7 +36,7 @@ class HostPlant:
 
     def step(self, state: PlantState, action: Array) -> tuple[PlantState, Window]:
         """One control window: action (n_stim,) A -> the recorded window."""
-        prepared = self._before(state, action)
+        prepared = self._before(state._replace(source=None), action)
         source, moments, truth = self._source_step(
             state.source, prepared.current, prepared.conditions, prepared.source_key
         )

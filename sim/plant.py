@@ -27,6 +27,17 @@ class PlantState(NamedTuple):
     key: Array  # the run's key; every stream of randomness folds in its name and the tick
 
 
+class Before(NamedTuple):
+    """What a window holds before its source has stepped; current (n_stim, n_times) A."""
+
+    drift: tuple[Any, ...]
+    conditions: Conditions
+    clock: Clock
+    current: Array
+    delivered: Delivered
+    source_key: Array
+
+
 class Window(NamedTuple):
     """One control window.
 
@@ -90,12 +101,19 @@ class Plant:
 
     def step(self, state: PlantState, action: Array) -> tuple[PlantState, Window]:
         """One control window: action (n_stim,) A -> the recorded window."""
-        tick = state.tick
+        before = self.before(state, action)
+        source, moments, truth = self.source.step(state.source, before.current, before.conditions, before.source_key)
+        return self.after(state._replace(source=source), before, moments, truth)
+
+    def before(self, state: PlantState, action: Array) -> Before:
+        """The part of a step that precedes the source (apart, so that a source may step on the host)."""
         drift, conditions, clock = self.evolve(state)
-        current, delivered = self.stimulator.step(action, tick)
-        source, moments, truth = self.source.step(
-            state.source, current, conditions, stream_key(state.key, "source", tick)
-        )
+        current, delivered = self.stimulator.step(action, state.tick)
+        return Before(drift, conditions, clock, current, delivered, stream_key(state.key, "source", state.tick))
+
+    def after(self, state: PlantState, before: Before, moments: Array, truth: Truth) -> tuple[PlantState, Window]:
+        """The part of a step that follows the source, whose new state is in ``state``: from its moments to volts."""
+        tick, conditions = state.tick, before.conditions
         background = state.background
         if self.background is not None:
             background, ongoing = self.background.step(
@@ -109,8 +127,8 @@ class Plant:
             state.amplifier, potentials, conditions, stream_key(state.key, "amplifier", tick)
         )
         blanked = jnp.zeros(v.shape[-1], bool)
-        window = Window(v, delivered, blanked, clock, conditions, truth)
-        return PlantState(source, background, amplifier, drift, tick + 1, state.key), window
+        window = Window(v, before.delivered, blanked, before.clock, conditions, truth)
+        return PlantState(state.source, background, amplifier, before.drift, tick + 1, state.key), window
 
     def skip(self, state: PlantState, action: Array) -> PlantState:
         """One control window that nobody records: brain and drift go on, the recording chain keeps its memory.

@@ -88,6 +88,7 @@ class JansenRit:
         n_stim: int = 1,
         coupling: Array | None = None,
         noise: str = "counter",
+        burn_in_s: float = 2.5,
         dtype: DTypeLike = jnp.float32,
         radius: float = 0.09,
         depth: float = 0.016,
@@ -130,6 +131,7 @@ class JansenRit:
             n_times=n_times,
             sfreq=sfreq,
             substeps=int(np.ceil(1.0 / (sfreq * dt) - 1e-9)),
+            burn_in_s=burn_in_s,
             noise=noise,
         )
 

@@ -337,5 +337,8 @@ def _end(actions: queue.Queue, thread: threading.Thread) -> None:
         thread.join(timeout=10.0)
 
 
-_MOMENT = 1.0
-_FIELD_MEAN = 0.0
+_FIELD_MEAN = 4.95e-9
+"""A, mean of the field at rest (three seeds of 4 s)."""
+_MOMENT = 20e-9 / 1.55e-9
+"""A·m per A: brings the field's sd at rest (1.55 nA) to 20 nA·m, the middle of the 10-30 of a cortical patch; the
+hundred cells stand for the many thousands of the patch."""
