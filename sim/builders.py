@@ -14,6 +14,7 @@ from .amplifier import Amplifier
 from .artefacts import Artefacts
 from .background import Background
 from .conditions import Conditions
+from .drift.registry import make_drift
 from .errors import InputError
 from .head.montage import Montage, make_montage
 from .head.projection import DipoleProjection, Reprojection
@@ -21,13 +22,14 @@ from .head.sphere import SphereHead
 from .keys import stream_key
 from .plant import Plant
 from .pytree import component
+from .sources.jansen_rit import JansenRit
 from .sources.motor_imagery import MotorImagery
 from .sources.replay import Replay
 from .stimulation import Stimulator
 
 
 class RecordingLike(Protocol):
-    """Epoched trials: x (n_trials, n_channels, n_times) V, y (n_trials,) class indices from 0, session (n_trials,)."""
+    """Epoched trials: x (n_trials, n_channels, n_times) V, y (n_trials,) class indices, session (n_trials,) indices."""
 
     @property
     def x(self) -> ArrayLike: ...
@@ -59,7 +61,8 @@ def motor_imagery_plant(
     """A simulated person imagining hand movements under an EEG cap; the same key gives the same person.
 
     montage: a layout's name or channel names; sfreq Hz; window_s s per control window, a divisor of one second;
-    reference: "infinity", "average", "mastoids" or an electrode; drift: processes, applied in order; head: a preset
+    reference: "infinity", "average", "mastoids" or an electrode; drift: processes, applied in order, or
+    (name, severity, onset_s); head: a preset
     of :class:`SphereHead`; impedance ohm; max_current A per contact; stim_frequency Hz of the stimulating current,
     by default in the mu band, which direct current would not drive; drift_window_s s of drift time per control
     window, by default the window's own duration.
@@ -73,10 +76,9 @@ def motor_imagery_plant(
     k_source, k_background = (stream_key(key, name) for name in ("person.source", "person.background"))
     # constants of the electrodes and the head, also where the person is drawn inside a compiled function
     with jax.ensure_compile_time_eval():
-        electrodes = make_montage(montage)
         sphere = SphereHead.preset(head)
         radius = float(sphere.radius)
-        electrodes = _scaled(electrodes, radius)
+        electrodes = _scaled(make_montage(montage), radius)
         weights = electrodes.reference_weights(reference)
     return Plant(
         source=MotorImagery.sample(k_source, radius=radius, sfreq=sfreq, window_s=window_s),
@@ -86,7 +88,54 @@ def motor_imagery_plant(
         conditions=Conditions.nominal(electrodes.n_channels, weights, impedance),
         background=Background.sample(k_background, sfreq, n_times, radius=radius),
         artefacts=Artefacts.create(sfreq, n_times, radius=radius) if artefacts else None,
-        drift=tuple(drift),
+        drift=drift_processes(drift, electrodes),
+        window_s=jnp.float32(window_s if drift_window_s is None else drift_window_s),
+    )
+
+
+def jansen_rit_plant(
+    key: Array,
+    montage: str | tuple[str, ...] = "10-10-16",
+    sfreq: float = 250.0,
+    window_s: float = 0.1,
+    reference: str = "FCz",
+    drift: tuple[Any, ...] = (),
+    *,
+    n_nodes: int = 20,
+    n_stim: int = 1,
+    coupling: Array | None = None,
+    head: str = "mne",
+    impedance: float = 5e3,
+    max_current: float = 2e-3,
+    stim_frequency: float = 0.0,
+    drift_window_s: float | None = None,
+    **parameters: Any,
+) -> Plant:
+    """``n_nodes`` Jansen-Rit columns of one person under an EEG cap, without other background or artefacts.
+
+    coupling (n_nodes, n_nodes), None for independent columns; ``parameters`` go to :meth:`JansenRit.create`; the
+    rest as for :func:`motor_imagery_plant`, except that direct current is the default, which shifts the columns'
+    input.
+    """
+    n_times = round(window_s * sfreq)
+    if n_times < 1:
+        raise InputError(f"window_s is {window_s:g}; one window wants at least one sample at {sfreq:g} Hz")
+    with jax.ensure_compile_time_eval():
+        sphere = SphereHead.preset(head)
+        radius = float(sphere.radius)
+        electrodes = _scaled(make_montage(montage), radius)
+        weights = electrodes.reference_weights(reference)
+    options: dict[str, Any] = {"n_nodes": n_nodes, "n_times": n_times, "n_stim": n_stim, "coupling": coupling}
+    source = JansenRit.sample(stream_key(key, "person.source"), sfreq=sfreq, radius=radius, **options, **parameters)
+    return Plant(
+        source=source,
+        projection=DipoleProjection(head=sphere, montage=electrodes),
+        amplifier=Amplifier.create(electrodes.n_channels, sfreq, n_times),
+        stimulator=Stimulator.create(n_stim, sfreq, n_times, max_current, stim_frequency),
+        conditions=Conditions.nominal(electrodes.n_channels, weights, impedance),
+        background=None,
+        artefacts=None,
+        drift=drift_processes(drift, electrodes),
         window_s=jnp.float32(window_s if drift_window_s is None else drift_window_s),
     )
 
@@ -102,7 +151,8 @@ def replay_plant(
 ) -> Plant:
     """A recording under drift that is imposed on it; without drift it is played bit by bit as recorded.
 
-    window_s s cuts each trial into control windows, by default the whole trial is one. The recording holds its own
+    window_s s cuts each trial into control windows (what does not fill one is left out); by default the whole trial is
+    one. The recording holds its own
     noise, so nominal contacts are perfect and the amplifier silent: impedance that drifts upwards adds noise to it.
     Voltages are clipped at twice the recording's largest, at least 1 mV. drift_window_s s of drift time per control
     window, by default its own duration (set it to the pause between trials where the pauses were cut out).
@@ -112,8 +162,11 @@ def replay_plant(
     trial_s = x.shape[-1] / sfreq
     if window_s is not None and not 0 < window_s <= trial_s:
         raise InputError(f"window_s is {window_s:g}; the trials last {trial_s:g} s, use at most that")
-    trial_windows = 1 if window_s is None else int(trial_s / window_s + 1e-6)
-    source = Replay.create(x, np.asarray(recording.y), sfreq, _sessions(recording.session), trial_windows)
+    n_times = x.shape[-1] if window_s is None else max(round(window_s * sfreq), 1)
+    trial_windows = x.shape[-1] // n_times
+    x = x[..., : trial_windows * n_times]
+    session = None if recording.session is None else jnp.asarray(recording.session, jnp.int32)
+    source = Replay.create(jnp.asarray(x), jnp.asarray(recording.y), sfreq, session, trial_windows)
     sphere = SphereHead.preset(head)
     montage = _scaled(make_montage(tuple(recording.ch_names)), float(sphere.radius))
     n_channels = montage.n_channels
@@ -134,9 +187,28 @@ def replay_plant(
         conditions=Conditions.nominal(n_channels, impedance=0.0),
         background=None,
         artefacts=None,
-        drift=tuple(drift),
+        drift=drift_processes(drift, montage),
         window_s=jnp.float32(source.n_times / sfreq if drift_window_s is None else drift_window_s),
     )  # fmt: skip
+
+
+def drift_processes(drift: Sequence[Any], montage: Montage) -> tuple[Any, ...]:
+    """The processes of ``drift``; those given as (name, severity) or (name, severity, onset_s) are made by name, in
+    the severity's own unit (``neurodrift list``), from ``onset_s`` s on, by default from the start."""
+    processes = []
+    for process in (drift,) if isinstance(drift, str) else drift:
+        if isinstance(process, str):
+            raise InputError(
+                f"drift {process!r} has no severity; give ({process!r}, severity) or ({process!r}, severity, onset_s)"
+            )
+        if isinstance(process, Sequence):
+            name, severity = str(process[0]), float(process[1])
+            onset_s = float(process[2]) if len(process) > 2 else 0.0
+            # constants, also where the person is drawn inside a compiled function
+            with jax.ensure_compile_time_eval():
+                process = make_drift(name, montage, severity, onset_s)
+        processes.append(process)
+    return tuple(processes)
 
 
 @component
@@ -158,11 +230,3 @@ def _scaled(montage: Montage, radius: float) -> Montage:
     """The montage on a scalp of ``radius`` m."""
     lengths = jnp.linalg.norm(montage.positions, axis=-1, keepdims=True)
     return dataclasses.replace(montage, positions=montage.positions * (radius / lengths))
-
-
-def _sessions(session: ArrayLike | None) -> Array | None:
-    """Session of each trial as int32 counted from 0, whatever it was called."""
-    if session is None:
-        return None
-    _, index = np.unique(np.asarray(session), return_inverse=True)
-    return jnp.asarray(index, jnp.int32)

@@ -1,0 +1,244 @@
+"""A plant and its task compiled to one call per control window, for one environment or many."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.extend.core import Literal
+
+from ..conditions import Conditions
+from ..keys import stream_key
+from ..plant import Plant, PlantState
+from .packing import Packing
+from .tasks import Task
+
+_LARGE = 1024
+"""Words above which an array stays by itself: cutting it out of a vector would copy it at every step."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """The static side of an engine. Engines of one layout share their compiled functions.
+
+    treedef of (plant, task). varies, small: per leaf, whether it differs between people, and whether it is packed.
+    large: shape and dtype of the leaves that are neither. person, common: packings of the leaves that vary, and of
+    the small ones that do not. drifting: names of the conditions that a drift process touches.
+    """
+
+    treedef: Any
+    varies: tuple[bool, ...]
+    small: tuple[bool, ...]
+    large: tuple[tuple[tuple[int, ...], str], ...]
+    person: Packing
+    common: Packing
+    drifting: tuple[str, ...]
+    n_stim: int
+
+    def join(self, shared: tuple[Array, ...], person: Array) -> tuple[Plant, Task]:
+        """(plant, task) from the words and the large arrays that people share, and one person's words."""
+        own, common, large = (
+            iter(self.person.unpack(person)),
+            iter(self.common.unpack(shared[0])),
+            iter(shared[1:]),
+        )
+        leaves = [next(own if varies else common if small else large) for varies, small in zip(self.varies, self.small)]
+        return jax.tree.unflatten(self.treedef, leaves)
+
+
+def output(layout: Layout, plant: Plant, task: Task, state: PlantState, action: Array) -> tuple[PlantState, dict]:
+    """One control window with action (n_stim,) relative to the largest current: the state after it, and everything
+    that leaves the compiled function."""
+    state, window = plant.step(state, action * plant.stimulator.max_current)
+    out = {
+        "v": window.v,
+        "reward": jnp.asarray(task.reward(plant, state, window), jnp.float32),
+        "terminated": jnp.asarray(task.terminated(plant, state, window), bool),
+        "info": {
+            "requested_action": window.stim.requested,
+            "applied_action": window.stim.applied,
+            "charge": window.stim.charge,
+            "cost": window.stim.cost,
+            "tick": window.clock.tick,
+            "seconds": window.clock.seconds,
+            "responds_to_stim": jnp.asarray(plant.source.responds_to_stim),
+            **{f"truth/{name}": jnp.asarray(value) for name, value in window.truth.items()},
+            **{f"conditions/{name}": getattr(window.conditions, name) for name in layout.drifting},
+        },
+    }
+    return state, out
+
+
+class Compiled:
+    """The compiled functions of a layout."""
+
+    def __init__(self, layout: Layout) -> None:
+        def begin(shared: tuple[Array, ...], person: Array, seed: Array) -> PlantState:
+            return layout.join(shared, person)[0].init(episode_key(seed))
+
+        def advance(
+            shared: tuple[Array, ...], person: Array, state: PlantState, action: Array
+        ) -> tuple[PlantState, dict]:
+            plant, task = layout.join(shared, person)
+            return output(layout, plant, task, state, action)
+
+        def words(n: int) -> jax.ShapeDtypeStruct:
+            return jax.ShapeDtypeStruct((n,), jnp.uint32)
+
+        large = tuple(jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in layout.large)
+        world = ((words(layout.common.n_words), *large), words(layout.person.n_words))
+        state = jax.eval_shape(begin, *world, words(2))
+        action = jax.ShapeDtypeStruct((layout.n_stim,), jnp.float32)
+        self.state = Packing.of(state)
+        self.out = Packing.of(jax.eval_shape(advance, *world, state, action)[1])
+
+        def start(shared: tuple[Array, ...], person: Array, seed: Array) -> Array:
+            return self.state.pack(begin(shared, person, seed))
+
+        def step(shared: tuple[Array, ...], person: Array, state: Array, action: Array) -> tuple[Array, Array]:
+            new, out = advance(shared, person, self.state.unpack(state), action)
+            return self.state.pack(new), self.out.pack(out)
+
+        self.start = jax.jit(start)
+        self.step = jax.jit(step, donate_argnums=2)
+        self.start_batch = jax.jit(jax.vmap(start, (None, 0, 0)))
+        self.step_batch = jax.jit(jax.vmap(step, (None, 0, 0, 0)), donate_argnums=2)
+
+
+class Engine:
+    """Draws people, starts their episodes and advances them.
+
+    plant: a Plant, or a function of a key that draws one; task judges it. Everything that changes from one episode
+    to the next is words: a person (n_words,), a state (n_words,), an output (n_words,).
+    """
+
+    def __init__(self, plant: Plant | Callable[[Array], Plant], task: Task) -> None:
+        build = (lambda key: plant) if isinstance(plant, Plant) else plant
+        example = jax.random.key(0)
+
+        def draw(key: Array) -> list[Array]:
+            return [jnp.asarray(leaf) for leaf in jax.tree.leaves((build(key), task))]
+
+        if isinstance(plant, Plant):
+            leaves = draw(example)
+            varies = (False,) * len(leaves)
+            treedef = jax.tree.structure((plant, task))
+            person = Packing.of([])
+        else:
+            closed, shapes = jax.make_jaxpr(draw, return_shape=True)(example)
+            varies = depends_on_input(closed.jaxpr)
+            treedef = jax.tree.structure((jax.eval_shape(build, example), task))
+            person = Packing.of([leaf for leaf, v in zip(shapes, varies) if v])
+
+        def draw_words(key: Array) -> tuple[Array, list[Array]]:
+            leaves = draw(key)
+            own = person.pack([leaf for leaf, v in zip(leaves, varies) if v])
+            return own, [leaf for leaf, v in zip(leaves, varies) if not v]
+
+        self._draw = jax.jit(draw_words)
+        self._draw_batch = jax.jit(jax.vmap(lambda seed: draw_words(person_key(seed))[0]))
+        if not isinstance(plant, Plant):
+            words, others = self._draw(example)
+            own, others = iter(person.unpack(words)), iter(others)
+            leaves = [next(own if v else others) for v in varies]
+        small = tuple(leaf.size <= _LARGE for leaf in leaves)
+        common = [leaf for leaf, v, s in zip(leaves, varies, small) if not v and s]
+        large = [leaf for leaf, v, s in zip(leaves, varies, small) if not v and not s]
+        packing = Packing.of(common)
+        self.shared = (packing.pack(common), *large)
+        template = jax.tree.unflatten(treedef, leaves)[0]
+        self.template: Plant = template
+        self.layout = Layout(
+            treedef=treedef,
+            varies=varies,
+            small=small,
+            large=tuple((tuple(leaf.shape), str(leaf.dtype)) for leaf in large),
+            person=person,
+            common=packing,
+            drifting=drifting(template),
+            n_stim=template.stimulator.n_stim,
+        )
+        self.varies = any(varies)
+        self.compiled = compiled(self.layout)
+
+    def person(self, subject: int) -> Array:
+        """The words of person number ``subject``."""
+        return self._draw(stream_key(jax.random.key(subject), "subject"))[0]
+
+    def drawn(self, seed: np.ndarray) -> Array:
+        """The words of the person that an episode's seed (2,) uint32 draws."""
+        return self._draw(_person_key(seed))[0] if self.varies else jnp.zeros(0, jnp.uint32)
+
+    def drawn_batch(self, seeds: np.ndarray) -> Array:
+        """As :meth:`drawn` for seeds (n_envs, 2): (n_envs, n_words)."""
+        return self._draw_batch(seeds) if self.varies else jnp.zeros((len(seeds), 0), jnp.uint32)
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """A function that builds a plant of a key, and its options: equal recipes share one engine."""
+
+    function: Callable[..., Plant]
+    options: tuple[tuple[str, Any], ...]
+
+    def __call__(self, key: Array) -> Plant:
+        return self.function(key, **dict(self.options))
+
+
+def engine(plant: Plant | Callable[[Array], Plant], task: Task) -> Engine:
+    """The engine of a plant and a task, made once where both are known by value."""
+    try:
+        hash((plant, task))
+    except TypeError:
+        return Engine(plant, task)
+    return _engine(plant, task)
+
+
+_engine = functools.lru_cache(maxsize=32)(Engine)
+
+
+@functools.lru_cache(maxsize=32)
+def compiled(layout: Layout) -> Compiled:
+    """The compiled functions of a layout, made once for all environments of it."""
+    return Compiled(layout)
+
+
+def episode_key(seed: Array) -> Array:
+    """The run's key of an episode from seed (2,) uint32, drawn by the environment's generator."""
+    return jax.random.fold_in(jax.random.key(seed[0]), seed[1])
+
+
+def person_key(seed: Array) -> Array:
+    """The key of the person whom an episode's seed (2,) uint32 draws."""
+    return stream_key(episode_key(seed), "subject")
+
+
+_person_key = jax.jit(person_key)
+
+
+def depends_on_input(jaxpr: Any) -> tuple[bool, ...]:
+    """Per output of a jaxpr: whether it may depend on any input (conservatively, operation by operation)."""
+    touched = set(jaxpr.invars)
+    for eqn in jaxpr.eqns:
+        if any(not isinstance(var, Literal) and var in touched for var in eqn.invars):
+            touched.update(eqn.outvars)
+    return tuple(not isinstance(var, Literal) and var in touched for var in jaxpr.outvars)
+
+
+def drifting(plant: Plant) -> tuple[str, ...]:
+    """Names of the conditions that any drift process of the plant touches."""
+    names = [field.name for field in dataclasses.fields(Conditions)]
+    if not plant.drift:
+        return ()
+    state = plant.init(jax.random.key(0))
+
+    def conditions(nominal: Conditions) -> Conditions:
+        return dataclasses.replace(plant, conditions=nominal).evolve(state)[1]
+
+    jaxpr = jax.make_jaxpr(conditions)(plant.conditions).jaxpr
+    # what no process touches comes out as the very variable that went in
+    return tuple(n for n, before, after in zip(names, jaxpr.invars, jaxpr.outvars) if after is not before)

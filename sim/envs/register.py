@@ -1,0 +1,18 @@
+"""Registration with Gymnasium: names only, so that it imports neither JAX nor the simulator."""
+
+import gymnasium
+
+
+def register_all() -> None:
+    """Register ``neurodrift/MotorImagery-v0`` and ``neurodrift/Replay-v0``; a second call changes nothing.
+
+    Importing ``neurodrift.sim.envs`` calls it, and so does
+    ``gymnasium.make("neurodrift.sim.envs:neurodrift/MotorImagery-v0")``.
+    """
+    for name, function in (("MotorImagery", "motor_imagery"), ("Replay", "replay")):
+        if f"neurodrift/{name}-v0" not in gymnasium.registry:
+            gymnasium.register(
+                id=f"neurodrift/{name}-v0",
+                entry_point=f"neurodrift.sim.envs.make:make_{function}",
+                vector_entry_point=f"neurodrift.sim.envs.make:make_{function}_vector",
+            )
