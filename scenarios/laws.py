@@ -5,6 +5,7 @@ same for built-in components and for a user's own.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -50,26 +51,37 @@ class Case:
 
 def make_case(component: Any, kind: str, n_channels: int = 8, n_times: int = 256, sfreq: float = 128.0) -> Case:
     """The case that ``check`` runs: 48 trials of 2 s, amplitudes of 20 uV, fitted CSP + LDA under an adapter."""
+    x, y = _separable_trials(n_channels, n_times)
+    decoder = variables = None
+    if kind == "adapter":
+        decoder, variables = _fitted_decoder(n_channels, n_times, sfreq)
+    return Case(
+        component=component,
+        decoder=decoder,
+        variables=variables,
+        x=x,
+        y=y,
+        conditions=Conditions.nominal(n_channels),
+        key=jax.random.key(7),
+    )
+
+
+def _separable_trials(n_channels: int, n_times: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(20)
     y = np.tile([0, 1], 24).astype(np.int32)
     x = rng.standard_normal((y.size, n_channels, n_times)) * 10e-6
     for trial, label in enumerate(y):
         x[trial, label] *= 3.0
-    decoder = variables = None
-    if kind == "adapter":
-        from ..adaptation.decoders.csp_lda import CSPLDA
+    return x.astype(np.float32), y
 
-        decoder = CSPLDA.create(n_channels, n_times, 2, sfreq)
-        variables = decoder.fit(decoder.init(jax.random.key(1)), _trials(x[:32], y[:32]), jax.random.key(2))
-    return Case(
-        component=component,
-        decoder=decoder,
-        variables=variables,
-        x=x.astype(np.float32),
-        y=y,
-        conditions=Conditions.nominal(n_channels),
-        key=jax.random.key(7),
-    )
+
+@functools.lru_cache(maxsize=4)
+def _fitted_decoder(n_channels: int, n_times: int, sfreq: float) -> tuple[Any, Variables]:
+    from ..adaptation.decoders.csp_lda import CSPLDA
+
+    x, y = _separable_trials(n_channels, n_times)
+    decoder = CSPLDA.create(n_channels, n_times, 2, sfreq)
+    return decoder, decoder.fit(decoder.init(jax.random.key(1)), _trials(x[:32], y[:32]), jax.random.key(2))
 
 
 def _trials(x: np.ndarray, y: np.ndarray) -> Trials:

@@ -22,7 +22,6 @@ def broken(component):
 
 @pytest.mark.parametrize(("name", "kind"), [("Constant", "adapter"), ("Wobble", "drift")])
 def test_a_sound_component_keeps_every_law(name, kind):
-    assert broken(getattr(components, name)) == (kind, set())
     assert broken(getattr(components, name)()) == (kind, set())
 
 
@@ -66,9 +65,8 @@ def test_the_command_prints_a_row_per_law_and_fails_with_status_1(monkeypatch, c
     monkeypatch.syspath_prepend(Path(__file__).parent)
     monkeypatch.setenv("NEURODRIFT_NO_CACHE", "1")
     monkeypatch.setattr("neurodrift.scenarios.cli.environment.hear_interrupts", lambda: None)
-    assert main(["check", "components:Wobble"]) == 0
+    assert main(["check", "components:Explodes"]) == 1
     rows = capsys.readouterr().out.splitlines()[1:]
     assert len(rows) == 6
-    assert all("pass" in row for row in rows)
-    assert main(["check", "components:Explodes"]) == 1
-    assert "FAIL  is finite" in capsys.readouterr().out
+    assert ["FAIL" in row for row in rows] == ["is finite" in row for row in rows]
+    assert sum("pass" in row for row in rows) == 5

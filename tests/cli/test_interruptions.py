@@ -88,7 +88,7 @@ linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="process
 
 
 @linux
-@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("jobs", [pytest.param("1", marks=pytest.mark.slow), "2"])
 def test_kill_9_then_resume_loses_nothing_and_repeats_nothing(tmp_path, reference, jobs):
     process = start(tmp_path, *WORDS, "--jobs", jobs)
     wait_for_cells(tmp_path, 3, process)
