@@ -234,11 +234,11 @@ def drifting(plant: Plant) -> tuple[str, ...]:
     names = [field.name for field in dataclasses.fields(Conditions)]
     if not plant.drift:
         return ()
-    state = plant.init(jax.random.key(0))
+    state = jax.eval_shape(plant.init, jax.random.key(0))
 
-    def conditions(nominal: Conditions) -> Conditions:
+    def conditions(nominal: Conditions, state: PlantState) -> Conditions:
         return dataclasses.replace(plant, conditions=nominal).evolve(state)[1]
 
-    jaxpr = jax.make_jaxpr(conditions)(plant.conditions).jaxpr
+    jaxpr = jax.make_jaxpr(conditions)(plant.conditions, state).jaxpr
     # what no process touches comes out as the very variable that went in
     return tuple(n for n, before, after in zip(names, jaxpr.invars, jaxpr.outvars) if after is not before)

@@ -6,6 +6,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 from gymnasium import spaces
+from gymnasium.utils import RecordConstructorArgs
 
 from ..errors import InputError
 
@@ -16,7 +17,7 @@ _FLOOR = 1e-18
 """V^2 (1 nV rms): a flat channel has this power, not minus infinity."""
 
 
-class BandPower(gymnasium.ObservationWrapper[np.ndarray, np.ndarray, np.ndarray]):
+class BandPower(gymnasium.ObservationWrapper[np.ndarray, np.ndarray, np.ndarray], RecordConstructorArgs):
     """Natural logarithm of the power in each band, ln(V^2), float32 (n_channels * n_bands,), bands fastest.
 
     The periodogram of the whole window with its mean taken off and a Hann taper, summed over low <= f < high and
@@ -27,7 +28,8 @@ class BandPower(gymnasium.ObservationWrapper[np.ndarray, np.ndarray, np.ndarray]
     def __init__(
         self, env: gymnasium.Env[np.ndarray, np.ndarray], bands: tuple[tuple[float, float], ...] = BANDS
     ) -> None:
-        super().__init__(env)
+        RecordConstructorArgs.__init__(self, bands=bands)
+        gymnasium.ObservationWrapper.__init__(self, env)
         space = env.observation_space
         if not isinstance(space, spaces.Box) or len(space.shape) != 2:
             raise InputError(f"band power wants windows (n_channels, n_times) but observes {space}; wrap the bare one")
@@ -58,7 +60,7 @@ class BandPower(gymnasium.ObservationWrapper[np.ndarray, np.ndarray, np.ndarray]
         return np.log(power + np.float32(_FLOOR)).ravel()
 
 
-class DecodedProbabilities(gymnasium.ObservationWrapper[np.ndarray, np.ndarray, np.ndarray]):
+class DecodedProbabilities(gymnasium.ObservationWrapper[np.ndarray, np.ndarray, np.ndarray], RecordConstructorArgs):
     """What a decoder says of each window: float32 (n_classes,) probabilities.
 
     predict: any callable from a window (n_channels, n_times) V to ``n_classes`` probabilities, so that the simulator
@@ -71,7 +73,8 @@ class DecodedProbabilities(gymnasium.ObservationWrapper[np.ndarray, np.ndarray, 
         predict: Callable[[np.ndarray], Any],
         n_classes: int = 2,
     ) -> None:
-        super().__init__(env)
+        RecordConstructorArgs.__init__(self, predict=predict, n_classes=n_classes)
+        gymnasium.ObservationWrapper.__init__(self, env)
         self._predict = predict
         self.observation_space = spaces.Box(0.0, 1.0, (n_classes,), np.float32)
 

@@ -130,7 +130,7 @@ def test_actions_are_shares_of_the_largest_current(make):
 
 
 def test_an_action_beyond_the_bounds_is_clipped_and_counted(make):
-    env = make(max_current=1e-3)
+    env = make(max_current=1e-3, stim_frequency=0.0)
     env.reset(seed=0)
     *_, info = env.step(np.array([3.0, 0.5], np.float32))
     np.testing.assert_allclose(info["applied_action"], [1e-3, 0.5e-3], rtol=1e-6)
@@ -150,7 +150,7 @@ def test_an_action_that_is_not_finite_delivers_nothing_and_costs(make, value):
 
 
 def test_the_dose_is_what_is_delivered_as_a_share_of_the_largest(make):
-    env = make("Replay", window_s=0.4, dose_weight=2.0)
+    env = make("Replay", dose_weight=2.0)
     env.reset(seed=0)
     assert env.step(np.array([0.0], np.float32))[1] == 0.0
     np.testing.assert_allclose(env.step(np.array([-1.0], np.float32))[1], -2.0, rtol=1e-6)
@@ -224,7 +224,7 @@ def test_a_replay_ends_with_its_recording_whether_or_not_it_is_watched_longer(ma
         assert ends[-1] == last
 
 
-@pytest.mark.parametrize("window_s", [None, 1.0, 0.4])
+@pytest.mark.parametrize("window_s", [None, 1.0])
 def test_a_replay_without_drift_is_the_recording_bit_by_bit(make, recording, window_s):
     env = make("Replay", window_s=window_s)
     windows, labels, sessions = [], [], []

@@ -86,24 +86,24 @@ def test_rows_reset_in_the_same_step_on_request(make_vec):
 
 
 def test_rows_reset_by_hand_leave_the_others_where_they_are(make_vec):
-    env = make_vec(num_envs=3, n_windows=3, autoreset_mode=AutoresetMode.DISABLED)
-    env.reset(seed=0)
-    zero = np.zeros((3, 2), np.float32)
-    v, *_ = env.step(zero)
+    env = make_vec("Replay", num_envs=3, n_windows=3, autoreset_mode=AutoresetMode.DISABLED)
+    first, _ = env.reset(seed=0)
+    v, *_ = env.step(ZERO)
     w, infos = env.reset(options={"reset_mask": np.array([False, True, False])})
     np.testing.assert_array_equal(w[[0, 2]], v[[0, 2]])
+    np.testing.assert_array_equal(w[1], first[1])
     np.testing.assert_array_equal(infos["tick"], [1, 0, 1])
     np.testing.assert_array_equal(infos["_tick"], [False, True, False])
-    assert env.step(zero)[4]["tick"].tolist() == [2, 1, 2]
-    assert env.step(zero)[3].tolist() == [True, False, True]
+    assert env.step(ZERO)[4]["tick"].tolist() == [2, 1, 2]
+    assert env.step(ZERO)[3].tolist() == [True, False, True]
     with pytest.raises(gymnasium.error.ResetNeeded, match="environment 0 has ended"):
-        env.step(zero)
+        env.step(ZERO)
     env.reset(options={"reset_mask": np.array([True, False, True])})
-    assert env.step(zero)[4]["tick"].tolist() == [1, 3, 1]
+    assert env.step(ZERO)[4]["tick"].tolist() == [1, 3, 1]
 
 
-def test_rows_continue_exactly_after_pickling(make_vec):
-    env = make_vec(num_envs=2, n_windows=12).unwrapped
+def test_rows_continue_exactly_after_pickling(make_vec, ramp):
+    env = make_vec(num_envs=3, drift=(ramp,), n_windows=12).unwrapped
     env.reset(seed=0)
     for a in actions_of(env, 5):
         env.step(a)

@@ -11,28 +11,27 @@ from neurodrift.sim.errors import InputError
 
 
 def test_band_power_is_that_of_scipys_periodogram(make):
-    env = make(window_s=1.0)
-    wrapped = BandPower(env, bands=((4.0, 8.0), (8.0, 13.0), (13.0, 30.0)))
+    env = make("Replay")
+    bands = ((4.0, 8.0), (8.0, 13.0), (13.0, 30.0))
+    wrapped = BandPower(env, bands=bands)
     v, _ = env.reset(seed=0)
     frequency, density = signal.periodogram(v.astype(float), 125.0, window="hann", detrend="constant")
-    expected = np.stack(
-        [density[:, (frequency >= lo) & (frequency < hi)].sum(1) for lo, hi in ((4, 8), (8, 13), (13, 30))], axis=1
-    )
-    # a density per Hz, and 1 Hz between frequencies of a 1 s window
+    # a density per Hz, and 1 Hz between the frequencies of a 1 s window
+    expected = np.stack([density[:, (frequency >= lo) & (frequency < hi)].sum(1) for lo, hi in bands], axis=1)
     np.testing.assert_allclose(wrapped.observation(v), np.log(expected + 1e-18).ravel(), rtol=1e-4)
 
 
 def test_a_sine_has_its_mean_square_in_its_band(make):
-    wrapped = BandPower(make(window_s=1.0))
+    wrapped = BandPower(make("Replay"))
     sine = 10e-6 * np.sin(2 * np.pi * 10 * np.arange(125) / 125).astype(np.float32)
-    theta, alpha, beta = wrapped.observation(np.tile(sine, (4, 1)))[:3]
+    theta, alpha, beta = wrapped.observation(np.tile(sine, (5, 1)))[:3]
     np.testing.assert_allclose(np.exp(alpha), 50e-12, rtol=1e-3)
     assert max(theta, beta) < alpha - 5
 
 
 def test_a_flat_channel_has_a_finite_band_power(make):
-    wrapped = BandPower(make(window_s=1.0))
-    assert wrapped.observation(np.zeros((4, 125), np.float32)) in wrapped.observation_space
+    wrapped = BandPower(make("Replay"))
+    assert wrapped.observation(np.zeros((5, 125), np.float32)) in wrapped.observation_space
 
 
 def test_a_band_without_a_frequency_is_refused(make):
@@ -57,14 +56,14 @@ def test_what_is_no_probability_is_refused(make, bad):
 @pytest.mark.parametrize("wrapper", [BandPower, gymnasium.wrappers.FlattenObservation])
 def test_stable_baselines3s_checker_has_nothing_to_say(make, name, wrapper):
     checker = pytest.importorskip("stable_baselines3.common.env_checker")
-    env = wrapper(make(name, window_s=1.0).unwrapped)
+    env = wrapper(make(name).unwrapped)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         checker.check_env(env)
 
 
 def test_gymnasiums_checker_passes_on_band_power(make):
-    env = BandPower(make(window_s=1.0).unwrapped)
+    env = BandPower(make().unwrapped)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         # "is different from the unwrapped version" is about the wrapper, whose checking is what is wanted
