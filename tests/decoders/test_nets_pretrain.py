@@ -45,7 +45,7 @@ def accuracy(decoder, variables, trials):
 
 @pytest.fixture(scope="module")
 def decoder():
-    return EEGNet.create(N_CHANNELS, N_TIMES, 2, SFREQ, epochs=30)
+    return EEGNet.create(N_CHANNELS, N_TIMES, 2, SFREQ, epochs=15)
 
 
 @pytest.fixture(scope="module")

@@ -115,7 +115,7 @@ def test_eval_forward_equals_braindecode(name):
     x, _ = data()
     theirs.eval()
     expected = theirs(torch.from_numpy(x)).detach().numpy()
-    assert_close(jax.vmap(lambda x: ours.apply(variables, x))(x), expected)
+    assert_close(jax.jit(jax.vmap(lambda x: ours.apply(variables, x)))(x), expected)
 
 
 @pytest.mark.parametrize("mode", ["eval", "train"])
@@ -136,7 +136,7 @@ def test_gradient_of_every_parameter_equals_braindecode(name, mode):
             logits = jax.vmap(lambda x: ours.apply(current, x))(x)
         return weighted_cross_entropy(logits, y, jnp.ones(N_TRIALS))
 
-    value, gradient = jax.value_and_grad(loss)(variables.params)
+    value, gradient = jax.jit(jax.value_and_grad(loss))(variables.params)
     reference = torch.nn.functional.cross_entropy(theirs(torch.from_numpy(x)), torch.from_numpy(y))
     reference.backward()
     assert_close(value, reference.item())
@@ -161,7 +161,7 @@ def test_training_forward_and_running_statistics_equal_braindecode(name):
         if isinstance(module, torch.nn.Dropout):
             module.eval()
     expected = theirs(torch.from_numpy(x)).detach().numpy()
-    logits, stats = apply_batch(ours, variables, jnp.asarray(x), jnp.ones(N_TRIALS), None)
+    logits, stats = jax.jit(lambda v, x: apply_batch(ours, v, x, jnp.ones(N_TRIALS), None))(variables, x)
     assert_close(logits, expected)
     reference = running(theirs, norms)
     for layer in norms:
