@@ -83,3 +83,13 @@ class Preprocessing:
     def apply(self, x: Array) -> Array:
         """Filtered windows (..., n_channels, n_times_out) of x (..., n_channels, n_times_in), same unit."""
         return x @ self.operator
+
+
+def compressed(x: Array) -> Array:
+    """A window (n_channels, n_channels) with the covariance of x (n_channels, n_times), n_times >= n_channels.
+
+    x = R' Q' (QR of x'), so x x'/n_times = R'R/n_times whatever Q. A decoder that sees a window only through its
+    covariance predicts and learns exactly the same from it, with a fraction of the memory and arithmetic.
+    """
+    n_channels, n_times = x.shape
+    return jnp.linalg.qr(x.T, mode="r").T * np.float32(np.sqrt(n_channels / n_times))

@@ -11,6 +11,7 @@ from .decoders.tangent import TangentLR
 from .methods.alignment import EuclideanAlignment, RiemannianRecentering, SlidingAlignment
 from .methods.composed import Composed
 from .methods.finetuning import ContinualFineTuning
+from .methods.online import OnlineReadout
 from .methods.recalibration import Recalibration
 from .methods.renormalisation import Renormalisation
 from .methods.scheduled import Scheduled
@@ -36,7 +37,10 @@ class MethodSpec(NamedTuple):
 
 
 class DecoderSpec(NamedTuple):
-    """A decoder with what it wants of its input: band and lowest sampling rate in Hz, alignment mean."""
+    """A decoder with what it wants of its input: band and lowest sampling rate in Hz, alignment mean.
+
+    covariance_only: it sees a window only through its covariance, so compressed windows serve it as well.
+    """
 
     name: str
     title: str
@@ -45,6 +49,7 @@ class DecoderSpec(NamedTuple):
     h_freq: float
     min_sfreq: float
     alignment: str
+    covariance_only: bool = False
 
 
 def _composed(*parts: Callable[[], Any]) -> Callable[[], Adapter]:
@@ -181,11 +186,22 @@ METHODS: Mapping[str, MethodSpec] = _by_name(
         ("align", "params"),
         _composed(RiemannianRecentering, ContinualFineTuning),
     ),
+    MethodSpec(
+        "riemann_online",
+        "Riemannian recentering + online readout",
+        "Riemannian recentering, the readout refitted after every label on recentred windows",
+        "causal",
+        "every trial",
+        ("align", "params"),
+        _composed(RiemannianRecentering, OnlineReadout),
+    ),
 )
 
 DECODERS: Mapping[str, DecoderSpec] = _by_name(
-    DecoderSpec("csp_lda", "CSP + LDA", CSPLDA.create, 8.0, 30.0, 64.0, "euclidean"),
-    DecoderSpec("tangent_lr", "Tangent space + logistic regression", TangentLR.create, 8.0, 30.0, 64.0, "riemannian"),
+    DecoderSpec("csp_lda", "CSP + LDA", CSPLDA.create, 8.0, 30.0, 64.0, "euclidean", True),
+    DecoderSpec(
+        "tangent_lr", "Tangent space + logistic regression", TangentLR.create, 8.0, 30.0, 64.0, "riemannian", True
+    ),
     DecoderSpec("eegnet", "EEGNet", _eegnet, 4.0, 38.0, 80.0, "euclidean"),
     DecoderSpec("shallow", "ShallowFBCSPNet", _shallow, 4.0, 38.0, 80.0, "euclidean"),
 )

@@ -14,12 +14,12 @@ from ..adaptation import registry
 from ..adaptation.contract import Decoder, Trials, Variables
 from ..adaptation.methods import with_alignment
 from ..adaptation.methods.composed import Composed
-from ..adaptation.preprocessing import Preprocessing
+from ..adaptation.preprocessing import Preprocessing, compressed
 from ..sim.builders import motor_imagery_plant
 from ..sim.conditions import Conditions
 from ..sim.head.montage import make_montage
 from ..sim.keys import stream_key
-from ..sim.plant import Epoch, Plant, record
+from ..sim.plant import Epoch, Plant, run_trial
 from .contract import Cell, Notify, RunConfig, ScenarioInfo
 from .decoding import Stream, decode_stream, reveal
 from .infos import INFOS
@@ -30,6 +30,7 @@ MONTAGE = "10-10-31"
 SFREQ = 250.0  # Hz, of the amplifier
 DECODER_SFREQ = 125.0  # Hz, after filtering
 BATCH = 16  # simulated people per cell
+CHUNK = 10  # trials per compiled call; timelines are multiples of it
 CLASS_NAMES = ("left hand", "right hand")
 INVARIANT = "invariant"
 
@@ -83,22 +84,23 @@ class SimulatedScenario:
         numbers = jnp.asarray([int(name[1:]) for name in cell.subjects])
         notify("drawing people")
         keys = _person_keys(numbers, cell.seed)
+        plants = _plants(self.timeline, keys.person)
         notify("recording calibration")
-        plants, calibration = _calibration(setup, keys)
+        still = Recorder(setup, self.make_drift, plants, severity=0.0, onset_s=np.inf)
+        calibration = still.trials(keys.calibration, self.timeline.n_calibration)
         variables = _train(setup, calibration, keys)
         notify("recording the drifting session")
-        severity = jnp.float32(cell.severity)
-        epochs = _session(setup, self.make_drift, plants, keys, severity)
-        stream_x = setup.preprocessing.apply(epochs.x)
+        drifting = dataclasses.replace(still, severity=cell.severity, onset_s=self.timeline.onset_s)
+        epochs = drifting.record(keys.session, self.timeline.n_trials)
         session = _sessions(self.timeline)
         ends = jnp.asarray(np.append(session[1:] != session[:-1], False))
         labels = _reveal_all(keys.labels, epochs.label, config.label_delay, config.label_missing, config.label_noise)
         arrays: dict[str, np.ndarray] = {}
         for name in config.methods:
             notify(f"decoding with {name}")
-            stream = Stream(stream_x, labels, ends)
+            stream = Stream(epochs.x, labels, ends)
             if name == "oracle":
-                blocks, block_of_trial = _oracle(setup, plants, keys, epochs.conditions, variables)
+                blocks, block_of_trial = _oracle(still, keys, epochs.conditions, variables)
                 adapter = registry.method(name).make(
                     blocks=blocks, block_of_trial=block_of_trial, labels=jnp.int32(self.timeline.n_calibration)
                 )
@@ -106,7 +108,7 @@ class SimulatedScenario:
             elif name == INVARIANT:
                 centred = calibration._replace(x=_centre(calibration.x))
                 source = _train(setup, centred, keys)
-                stream = stream._replace(x=_centre(stream_x))
+                stream = stream._replace(x=_centre(stream.x))
                 proba, used = _decode(Composed(), setup.decoder, source, centred, stream, keys.adapter)
             else:
                 adapter = registry.method(name).make()
@@ -139,11 +141,12 @@ class SimulatedScenario:
 
     def timing(self, config: RunConfig) -> dict[str, Any]:
         setup = Setup(self.timeline, config.decoder, config.quick)
-        keys = _person_keys(jnp.asarray([1]), 0)
-        _, calibration = _calibration(setup, keys)
+        keys = _person_keys(jnp.arange(1, 3), 0)
+        recorder = Recorder(setup, self.make_drift, _plants(self.timeline, keys.person), severity=0.0, onset_s=np.inf)
+        calibration = recorder.trials(keys.calibration, self.timeline.n_calibration)
         variables = _train(setup, calibration, keys)
-        one = jax.tree.map(lambda a: a[0], (variables, calibration))
-        return time_methods(config.methods, setup.decoder, *one)
+        variables, calibration = jax.tree.map(lambda a: a[0], (variables, calibration))
+        return time_methods(config.methods, setup.decoder, variables, setup.full(calibration))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,6 +156,19 @@ class Setup:
     timeline: Timeline
     decoder_name: str
     quick: bool
+
+    def prepare(self, x: Array) -> Array:
+        """A raw epoch (n_channels, n_times) V as the decoder is given it."""
+        x = self.preprocessing.apply(x)
+        return compressed(x) if registry.decoder(self.decoder_name).covariance_only else x
+
+    def full(self, trials: Trials) -> Trials:
+        """Trials with windows of full length (and the same covariances), for timing what a user would run."""
+        n_channels, n_times = self.decoder.n_channels, self.preprocessing.n_times_out  # type: ignore[attr-defined]
+        if trials.x.shape[-1] == n_times:
+            return trials
+        basis = jnp.linalg.qr(jax.random.normal(jax.random.key(0), (n_times, n_channels)))[0].T
+        return trials._replace(x=trials.x @ basis * np.sqrt(n_times / n_channels))
 
     @functools.cached_property
     def preprocessing(self) -> Preprocessing:
@@ -192,36 +208,67 @@ def _person_keys(numbers: Array, seed: int) -> Keys:
     return jax.vmap(one)(numbers)
 
 
-def _plant(key: Array, timeline: Timeline) -> Plant:
-    # a trial is eight windows of one second
-    return motor_imagery_plant(key, MONTAGE, SFREQ, window_s=1.0, drift_window_s=timeline.seconds_per_trial / 8.0)
+@functools.partial(jax.jit, static_argnums=0)
+def _plants(timeline: Timeline, keys: Array) -> Plant:
+    """Stacked plants of the people with these keys (n_people,); a trial is eight windows of one second."""
+    window_s = timeline.seconds_per_trial / 8.0
+    return jax.vmap(lambda key: motor_imagery_plant(key, MONTAGE, SFREQ, window_s=1.0, drift_window_s=window_s))(keys)
 
 
-def _record(setup: Setup, plant: Plant, key: Array) -> Trials:
-    epochs = record(plant, key, setup.timeline.n_calibration)
-    return Trials(setup.preprocessing.apply(epochs.x), epochs.label, jnp.ones(epochs.label.shape))
+@dataclasses.dataclass(frozen=True)
+class Recorder:
+    """Records trials of several people, some at a time: calibration, session and the oracle's trials differ in
+    numbers only, so they share one compiled function. An infinite onset holds the conditions still."""
+
+    setup: "Setup"
+    make_drift: Callable[[Array, Array], tuple[Any, ...]]
+    plants: Plant
+    severity: float
+    onset_s: float
+    conditions: Conditions | None = None
+
+    def record(self, keys: Array, n_trials: int) -> Epoch:
+        """Epochs (n_people, n_trials, ...), filtered (and compressed, where the decoder sees covariances only)."""
+        plants = self.plants
+        if self.conditions is not None:
+            plants = dataclasses.replace(plants, conditions=self.conditions)
+        drift = (jnp.float32(self.severity), jnp.float32(self.onset_s))
+        states, parts = None, []
+        for _ in range(n_trials // CHUNK):
+            if states is None:
+                states = _start(self.make_drift, plants, drift, keys)
+            states, epochs = _advance(self.setup, self.make_drift, plants, drift, states)
+            parts.append(epochs)
+        return jax.tree.map(lambda *leaves: jnp.concatenate(leaves, axis=1), *parts)
+
+    def trials(self, keys: Array, n_trials: int) -> Trials:
+        """The same as labelled trials."""
+        epochs = self.record(keys, n_trials)
+        return Trials(epochs.x, epochs.label, jnp.ones(epochs.label.shape))
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _calibration(setup: Setup, keys: Keys) -> tuple[Plant, Trials]:
-    """People (stacked plants) and their calibration trials, under nominal conditions."""
-
-    def one(keys: Keys) -> tuple[Plant, Trials]:
-        plant = _plant(keys.person, setup.timeline)
-        return plant, _record(setup, plant, keys.calibration)
-
-    return jax.vmap(one)(keys)
+def _start(make_drift: Callable, plants: Plant, drift: tuple[Array, Array], keys: Array) -> Any:
+    processes = make_drift(*drift)
+    return jax.vmap(lambda plant, key: dataclasses.replace(plant, drift=processes).init(key))(plants, keys)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _session(setup: Setup, make_drift: Callable, plants: Plant, keys: Keys, severity: Array) -> Epoch:
-    """The scored trials of every person."""
-    drift = make_drift(severity, setup.timeline.onset_s)
+def _advance(setup: "Setup", make_drift: Callable, plants: Plant, drift: tuple[Array, Array], states: Any) -> Any:
+    """The next CHUNK trials of everybody."""
+    processes = make_drift(*drift)
 
-    def one(plant: Plant, key: Array) -> Epoch:
-        return record(dataclasses.replace(plant, drift=drift), key, setup.timeline.n_trials)
+    def one(plant: Plant, state: Any) -> Any:
+        plant = dataclasses.replace(plant, drift=processes)
+        action = jnp.zeros(plant.source.n_stim)
 
-    return jax.vmap(one)(plants, keys.session)
+        def trial(state: Any, _: None) -> Any:
+            state, epoch = run_trial(plant, state, action)
+            return state, epoch._replace(x=setup.prepare(epoch.x))
+
+        return jax.lax.scan(trial, state, None, length=CHUNK)
+
+    return jax.vmap(one)(plants, states)
 
 
 def _train(setup: Setup, calibration: Trials, keys: Keys) -> Variables:
@@ -247,42 +294,34 @@ def _pretrained(setup: Setup) -> Variables:
 
     n = 2 if setup.quick else 8
     keys = _person_keys(jnp.arange(n), -1)
-    keys = keys._replace(person=jax.vmap(lambda k: stream_key(k, "pretraining"))(keys.person))
-    _, trials = _calibration(setup, keys)
+    plants = _plants(setup.timeline, jax.vmap(lambda k: stream_key(k, "pretraining"))(keys.person))
+    trials = Recorder(setup, _no_drift, plants, severity=0.0, onset_s=np.inf).trials(keys.calibration, 80)
     return pretrain(setup.decoder, trials, jax.random.key(1))
 
 
-def _oracle(
-    setup: Setup, plants: Plant, keys: Keys, conditions: Conditions, variables: Variables
-) -> tuple[Variables, Array]:
+def _no_drift(severity: Array, onset_s: Array) -> tuple[Any, ...]:
+    return ()
+
+
+def _oracle(still: Recorder, keys: Keys, conditions: Conditions, variables: Variables) -> tuple[Variables, Array]:
     """Variables stacked (n_people, 1 + n_blocks, ...) and the block (n_people, n_trials) of every trial.
 
     Block 0 is the source decoder, in force before the onset; each later block is retrained on labelled trials
     recorded apart, under the conditions in the middle of the block.
     """
-    timeline = setup.timeline
+    timeline = still.setup.timeline
     trial = np.arange(timeline.n_trials)
     span = timeline.n_after / timeline.oracle_blocks
     block = np.where(trial < timeline.n_before, 0, 1 + ((trial - timeline.n_before) // span).astype(int))
     parts = [variables]
     for b in range(timeline.oracle_blocks):
         middle = timeline.n_before + int((b + 0.5) * span)
-        frozen = jax.tree.map(lambda a, t=middle: a[:, t], conditions)
-        trials = _under(setup, plants, frozen, jax.vmap(lambda k, b=b: stream_key(k, "block", b))(keys.oracle))
-        parts.append(_train(setup, trials, keys))
+        held = dataclasses.replace(still, conditions=jax.tree.map(lambda a, t=middle: a[:, t], conditions))
+        block_keys = jax.vmap(lambda k, b=b: stream_key(k, "block", b))(keys.oracle)
+        parts.append(_train(still.setup, held.trials(block_keys, timeline.n_calibration), keys))
     blocks = jax.tree.map(lambda *leaves: jnp.stack(leaves, axis=1), *parts)
     n_people = keys.oracle.shape[0]
     return blocks, jnp.broadcast_to(jnp.asarray(block, jnp.int32), (n_people, timeline.n_trials))
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _under(setup: Setup, plants: Plant, conditions: Conditions, keys: Array) -> Trials:
-    """Labelled trials recorded with the conditions held still."""
-
-    def one(plant: Plant, conditions: Conditions, key: Array) -> Trials:
-        return _record(setup, dataclasses.replace(plant, conditions=conditions), key)
-
-    return jax.vmap(one)(plants, conditions, keys)
 
 
 def _centre(x: Array) -> Array:

@@ -8,6 +8,7 @@ from jax import Array
 
 from .block_filter import BlockFilter
 from .conditions import Conditions
+from .noise import normal
 from .pytree import component, static
 
 
@@ -81,7 +82,7 @@ class Amplifier:
         k_contact, k_white = jax.random.split(key)
         shape = (self.n_channels, self.n_times)
         resistance = conditions.impedance[:, None] / 1e4  # in units of 10 kOhm
-        contact_state, slow = self.contact.step(state.contact, jax.random.normal(k_contact, shape))
+        contact_state, slow = self.contact.step(state.contact, normal(k_contact, shape))
         turn = 2 * jnp.pi * self.line_frequency / self.sfreq
         line = jnp.cos(state.line_phase + turn * jnp.arange(self.n_times))
 
@@ -91,7 +92,7 @@ class Amplifier:
         hidden = conditions.reference[self.n_channels :] @ potentials[self.n_channels :]
         v = v - (conditions.reference[: self.n_channels] @ v + hidden)
         v = conditions.gain[:, None] * (conditions.mixing @ v)
-        v = v + self.white_sd * jax.random.normal(k_white, shape)
+        v = v + self.white_sd * normal(k_white, shape)
         v = jnp.clip(jnp.round(v / self.lsb) * self.lsb, -self.clip, self.clip)
         phase = jnp.mod(state.line_phase + turn * self.n_times, 2 * jnp.pi)
         return AmplifierState(contact_state, phase), v

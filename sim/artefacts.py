@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from .noise import normal
 from .pytree import component, static
 
 EYES = ((-0.37, 0.90, -0.22), (0.37, 0.90, -0.22))
@@ -62,7 +63,7 @@ class Artefacts:
 
         bursts = jax.random.uniform(k[3], (2,)) < self.muscle_rate * length
         begin = jax.random.uniform(k[4], (2,)) * 0.5 * length
-        noise = jax.random.normal(k[5], (2, self.n_times + 1))
+        noise = normal(k[5], (2, self.n_times + 1))
         # the first difference of white noise has the rising spectrum of surface muscle activity above 20 Hz
         muscle = (noise[:, 1:] - noise[:, :-1]) * (self.muscle_moment / jnp.sqrt(2.0))
         muscle = muscle * _hann((seconds - begin[:, None]) / (0.5 * length)) * bursts[:, None]

@@ -14,6 +14,7 @@ import numpy as np
 from jax import Array
 
 from ..conditions import Conditions
+from ..noise import normal
 from ..phase import rotate
 from ..pytree import component, static
 from .base import Truth
@@ -154,7 +155,7 @@ class MotorImagery:
         force = drive[:, None, :] * jnp.stack([jnp.cos(phase), -jnp.sin(phase)])  # (2, 3, 2, n_times)
         # a real force has one rotating half in resonance; the other averages out, as in the full equation
         s = jnp.sqrt(0.5 * _POWER * 2.0 * jnp.abs(self.a_rest))[None, :, None, None]
-        kicks = s * jnp.sqrt(dt) * jax.random.normal(k_noise, (3, 2, 2, self.n_times))
+        kicks = s * jnp.sqrt(dt) * normal(k_noise, (3, 2, 2, self.n_times))
 
         def heun(w: Array, inputs: tuple[Array, Array, Array]) -> tuple[Array, Array]:
             a_n, f_n, kick = inputs
