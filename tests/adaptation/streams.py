@@ -30,14 +30,15 @@ def stretch(key: Array, n: int, strength: float) -> Array:
     return (vectors * jnp.exp(strength * values / jnp.sqrt(1.0 * n))) @ vectors.T
 
 
-def windows(key: Array, mixing: Array, y: Array, n_times: int, effect: float = 0.5) -> Array:
-    """Windows (n_trials, n_channels, n_times) of white sources; source y is e^effect times its resting power."""
-    n_channels = mixing.shape[0]
-    keys = jax.random.split(key, 2)
-    amplitude = 0.25 * jax.random.normal(keys[0], (y.shape[0], n_channels))
-    amplitude = amplitude.at[jnp.arange(y.shape[0]), y].add(0.5 * effect)
-    sources = jnp.exp(amplitude)[..., None] * jax.random.normal(keys[1], (y.shape[0], n_channels, n_times))
-    return 1e-5 * jnp.einsum("cs,nst->nct", mixing, sources)
+def windows(key: Array, mixing: Array, y: Array, n_times: int, effect: float) -> Array:
+    """Windows (n_trials, n_channels, n_times) of white sources; source y is e^effect times its resting power.
+
+    mixing (n_trials, n_channels, n_channels). Amplitudes vary from window to window by a quarter.
+    """
+    n_channels = mixing.shape[-1]
+    noise = jax.random.normal(key, (y.shape[0], n_channels, n_times + 1))
+    amplitude = 0.25 * noise[..., 0] + 0.5 * effect * jax.nn.one_hot(y, n_channels)
+    return 1e-5 * mixing @ (jnp.exp(amplitude)[..., None] * noise[..., 1:])
 
 
 def drifting(
@@ -54,19 +55,17 @@ def drifting(
     effect: float = 0.7,
 ) -> Stream:
     """Calibration and ``before`` trials of one mixture, ``after`` trials of it turned, stretched and scaled."""
-    k = jax.random.split(key, 8)
+    k = jax.random.split(key, 5)
     mixing = jnp.eye(n_channels) + 0.3 * jax.random.normal(k[0], (n_channels, n_channels)) / jnp.sqrt(n_channels)
-    drift = gain * rotation(k[1], n_channels, angle) @ stretch(k[7], n_channels, strength)
-    y_calibration = jax.random.permutation(k[2], jnp.arange(n_calibration) % 2)
-    y = jax.random.permutation(k[3], jnp.arange(before + after) % 2)
-    x = jnp.concatenate(
-        [
-            windows(k[4], mixing, y[:before], n_times, effect),
-            windows(k[5], drift @ mixing, y[before:], n_times, effect),
-        ]
-    )
-    calibration = Trials(windows(k[6], mixing, y_calibration, n_times, effect), y_calibration, jnp.ones(n_calibration))
-    return Stream(calibration, x, y, (jnp.arange(before + after) == before - 1) & announced)
+    moved = gain * rotation(k[1], n_channels, angle) @ stretch(k[2], n_channels, strength) @ mixing
+    n = n_calibration + before + after
+    # One of each class in every pair, in random order: balanced in every stretch, yet not predictable.
+    y = (jnp.arange(n) + jnp.repeat(jax.random.bernoulli(k[3], 0.5, (n // 2 + 1,)), 2)[:n]) % 2
+    trial = jnp.arange(n)[:, None, None]
+    x = windows(k[4], jnp.where(trial < n_calibration + before, mixing, moved), y, n_times, effect)
+    calibration = Trials(x[:n_calibration], y[:n_calibration], jnp.ones(n_calibration))
+    session_end = (jnp.arange(before + after) == before - 1) & announced
+    return Stream(calibration, x[n_calibration:], y[n_calibration:], session_end)
 
 
 def trained(decoder: Decoder, calibration: Trials, key: Array, mean: str = "euclidean") -> Variables:
