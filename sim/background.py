@@ -9,6 +9,7 @@ from jax import Array
 
 from .block_filter import BlockFilter
 from .conditions import Conditions
+from .noise import normal
 from .phase import rotate
 from .pytree import component, static
 
@@ -46,7 +47,7 @@ class Background:
         sfreq: float,
         n_times: int,
         n_dipoles: int = 60,
-        moment: float = 10e-9,
+        moment: float = 11e-9,
         radius: float = 0.09,
         depth: float = 0.016,
     ) -> "Background":
@@ -60,7 +61,7 @@ class Background:
         orientation = jax.random.normal(k[1], (n_dipoles, 3))
         orientation = orientation / jnp.linalg.norm(orientation, axis=1, keepdims=True)
         # alpha generators left and right of the parieto-occipital midline, theta at the frontal midline
-        rhythm = jnp.asarray([[-0.35, -0.80, 0.48], [0.35, -0.80, 0.48], [0.0, 0.62, 0.78]])
+        rhythm = jnp.asarray([[-0.33, -0.93, 0.10], [0.33, -0.93, 0.10], [0.0, 0.62, 0.78]])
         rhythm = rhythm / jnp.linalg.norm(rhythm, axis=1, keepdims=True)
         alpha = 10.0 + 0.5 * jax.random.normal(k[2], (1,))
         theta = 6.0 + 0.4 * jax.random.normal(k[3], (1,))
@@ -68,7 +69,7 @@ class Background:
             positions=jnp.concatenate([direction, rhythm]) * (radius - depth),
             orientations=jnp.concatenate([orientation, rhythm]),
             moment=jnp.float32(moment),
-            rhythm_moment=jnp.asarray([12e-9, 12e-9, 6e-9]),
+            rhythm_moment=jnp.asarray([32e-9, 32e-9, 6e-9]),
             rhythm_frequency=jnp.concatenate([alpha, alpha, theta]),
             pink=BlockFilter.one_over_f(sfreq, n_times),
             # envelopes of 3/s: the rhythms wax and wane over a third of a second, about 1 Hz wide
@@ -90,11 +91,11 @@ class Background:
     def step(self, state: BackgroundState, conditions: Conditions, key: Array) -> tuple[BackgroundState, Array]:
         """One window of moments (n_dipoles + n_rhythms, n_times) A·m."""
         k_pink, k_envelope = jax.random.split(key)
-        noise = jax.random.normal(k_pink, (self.n_dipoles, self.n_times))
+        noise = normal(k_pink, (self.n_dipoles, self.n_times))
         pink_state, pink = self.pink.step(state.pink, noise)
 
         n_rhythms = self.rhythm_frequency.shape[0]
-        noise = jax.random.normal(k_envelope, (2 * n_rhythms, self.n_times))
+        noise = normal(k_envelope, (2 * n_rhythms, self.n_times))
         envelope_state, envelope = self.ou.step(state.envelope, noise)
         is_alpha = jnp.arange(n_rhythms) < 2
         frequency = self.rhythm_frequency + jnp.where(is_alpha, conditions.alpha_shift, 0.0)

@@ -184,16 +184,18 @@ class JansenRit:
         spread = min(round(0.25 / self.dt), n_steps)
         stop = n_steps - jax.random.randint(stream_key(key, "phase"), (self.n_nodes,), 0, spread)
         dtype = self.p.dtype
-        rest = tuple(jnp.full(self.n_nodes, value, dtype) for value in ALPHA_BASIN)
+        y0, y1, y2, y3, y4, y5 = (jnp.full(self.n_nodes, value, dtype) for value in ALPHA_BASIN)
         drive = jnp.broadcast_to(self.p, (self.n_nodes,)).astype(dtype)
         alone = dataclasses.replace(self, coupling=None)
 
         def settle(y: Columns, inputs: tuple[Array, Array]) -> tuple[Columns, None]:
             step, k = inputs
             new = alone.heun(y, drive, k)
-            return tuple(jnp.where(step < stop, n, o) for n, o in zip(new, y)), None  # pyright: ignore
+            return jax.tree.map(lambda n, o: jnp.where(step < stop, n, o), new, y), None
 
-        y, _ = jax.lax.scan(settle, rest, (jnp.arange(n_steps), self._kicks(stream_key(key, "kicks"), n_steps)))
+        y, _ = jax.lax.scan(
+            settle, (y0, y1, y2, y3, y4, y5), (jnp.arange(n_steps), self._kicks(stream_key(key, "kicks"), n_steps))
+        )
         if self.coupling is not None:
             kicks = self._kicks(stream_key(key, "coupled kicks"), n_steps)
             y, _ = jax.lax.scan(lambda y, k: (self.heun(y, drive, k), None), y, kicks)

@@ -38,7 +38,8 @@ class MotorImagery:
 
     frequency (3, 2) Hz and moment (3, 2) A·m (rms) of mu and beta per area; a_rest (2,) 1/s; erd_contra and
     erd_ipsi () power fractions; rebound () relative beta power above rest after the end; trial_sd () log-amplitude
-    spread over trials; positions (3, 3) m; orientations (3, 3); coupling () 1/(A s) of stimulation into dz/dt.
+    spread over trials; positions (3, 3) m; orientations (3, 3); coupling () 1/(A s) of stimulation into dz/dt (600: 2 mA in
+    resonance adds half of the resting power; assumed).
     Stimulation has two contacts, over the left and the right hand area.
     """
 
@@ -90,7 +91,7 @@ class MotorImagery:
             trial_sd=jnp.float32(0.15),
             positions=place * (radius - depth),
             orientations=0.75 * place + np.sqrt(1 - 0.75**2) * tangent,
-            coupling=jnp.float32(2e4),
+            coupling=jnp.float32(600.0),
             **static_fields,
         )
 
@@ -133,7 +134,11 @@ class MotorImagery:
     def step(
         self, state: MotorImageryState, stim: Array, conditions: Conditions, key: Array
     ) -> tuple[MotorImageryState, Array, Truth]:
-        """One window: stim (2, n_times) A -> moments (3, n_times) A·m and the truth of the trial."""
+        """One window: stim (2, n_times) A -> moments (3, n_times) A·m and the truth of the trial.
+
+        Of the truth, ``power`` (3, 2) is what the task asks of areas x (mu, beta), ``rhythm_power`` (3, 2) the mean
+        |z|^2 that came of it, both relative to rest.
+        """
         k_label, k_gain, k_noise = jax.random.split(key, 3)
         first = state.position == 0
         # classes come in balanced pairs: a coin for the first of a pair, the other class for the second
@@ -183,6 +188,7 @@ class MotorImagery:
             "label": label,
             "imagery": (seconds[0] >= 0) & (seconds[-1] <= self.imagery_s),
             "power": jnp.mean(power, axis=-1),
+            "rhythm_power": jnp.mean(jnp.sum(trace**2, axis=-1), axis=0) / _POWER,
         }
         return new, moments, truth
 
@@ -196,7 +202,8 @@ class MotorImagery:
         onset = jnp.asarray([0.25, 1.25])[:, None]  # the second beta follows the mu by a second
         erd = _ramp(seconds - onset, 0.5) * (1.0 - _ramp(seconds - self.imagery_s, 0.5))  # (2, n_times)
         after = seconds - self.imagery_s - 0.5
-        rebound = _ramp(after, 0.5) * (1.0 - _ramp(after - 0.5, 0.5)) * jnp.asarray([0.0, 1.0])[:, None]
+        # held for half a second: the rhythm's power follows at 2|a|, too slowly for a peak without duration
+        rebound = _ramp(after, 0.5) * (1.0 - _ramp(after - 1.0, 0.5)) * jnp.asarray([0.0, 1.0])[:, None]
         gain = jnp.concatenate([is_contra, jnp.zeros(1)]) * self.rebound * conditions.modulation_gain
         return 1.0 - depth[:, None, None] * erd + gain[:, None, None] * rebound
 

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -261,7 +262,9 @@ class _Once:
 
 def _build(s: _Settings, actions: queue.Queue, windows: queue.Queue, prepared: _Once) -> tuple[Any, Any]:
     """The network, whose operation hands the windows over, and Brian2's second."""
-    import brian2 as b2
+    import brian2
+
+    b2: Any = brian2  # its annotations know neither arrays as options nor groups of different kinds
 
     b2.prefs.codegen.target = s.codegen
     rng = np.random.default_rng(s.seed)
@@ -280,7 +283,7 @@ def _build(s: _Settings, actions: queue.Queue, windows: queue.Queue, prepared: _
     cells.tau = tau * b2.second
     cells.adaptation = np.where(is_e, 10e-12, 0.0) * b2.amp  # only pyramidal cells adapt
     cells.v = rng.uniform(-70e-3, -50e-3, n) * b2.volt
-    wires = [cells]
+    wires: list[Any] = [cells]
     for rows, current, weight in ((is_e, "I_E", 20e-12), (~is_e, "I_I", -100e-12)):
         # a fifth of all pairs, none with itself
         pre, post = np.nonzero((rng.random((n, n)) < 0.2) & rows[:, None] & ~np.eye(n, dtype=bool))
