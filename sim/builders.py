@@ -21,7 +21,6 @@ from .head.projection import DipoleProjection, Reprojection
 from .head.sphere import SphereHead
 from .keys import stream_key
 from .plant import Plant
-from .pytree import component
 from .sources.jansen_rit import JansenRit
 from .sources.motor_imagery import MotorImagery
 from .sources.replay import Replay
@@ -176,7 +175,7 @@ def replay_plant(
     montage = dataclasses.replace(montage, positions=montage.positions[:n_channels], reference_names=())
     return Plant(
         source=source,
-        projection=WhenMoved(projection=Reprojection.create(montage, sphere)),
+        projection=Reprojection.create(montage, sphere),
         amplifier=Amplifier.create(
             n_channels, sfreq, source.n_times, white_sd=0.0,
             clip=max(1e-3, 2.0 * float(np.max(np.abs(x)))),
@@ -209,21 +208,6 @@ def drift_processes(drift: Sequence[Any], montage: Montage) -> tuple[Any, ...]:
                 process = make_drift(name, montage, severity, onset_s)
         processes.append(process)
     return tuple(processes)
-
-
-@component
-class WhenMoved:
-    """A reprojection that is left out, bit by bit, while the cap sits where the recording was made.
-
-    (L_new - L_old) W is zero then, but only up to the rounding of float32; and skipping it saves its cost.
-    """
-
-    projection: Reprojection
-
-    def matrix(self, conditions: Conditions, parts: Sequence[Any]) -> Array:
-        moved = jnp.any(conditions.cap_rotation != 0) | jnp.any(conditions.cap_translation != 0)
-        identity = jnp.eye(self.projection.montage.n_channels)
-        return jax.lax.cond(moved, lambda: self.projection.matrix(conditions, parts), lambda: identity)
 
 
 def _scaled(montage: Montage, radius: float) -> Montage:

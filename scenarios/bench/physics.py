@@ -10,7 +10,7 @@ Row = dict[str, Any]
 SETTINGS = {"A": 3.25, "B": 22.0, "a": 100.0, "b": 50.0, "e0": 2.5, "v0": 6.0, "r": 0.56, "C": 135.0, "p": 220.0}
 
 
-def run(quick: bool) -> list[Row]:
+def bench(quick: bool) -> list[Row]:
     """Rows name, ours, peer, peer_name, ratio, unit.
 
     The environment: 20 columns, dt 1 ms, 16 channels, control steps of 100 ms, no background, in a scan. The columns:
@@ -42,8 +42,6 @@ def run(quick: bool) -> list[Row]:
         rows.append(_row(name, ours, peer, peer_name, "node steps/s"))
     return rows
 
-
-bench = run
 
 
 def _rates(candidates: list[tuple[Callable[[], Any], int]], repetitions: int) -> list[float]:

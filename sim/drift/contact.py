@@ -104,7 +104,7 @@ class LossState(NamedTuple):
 
 @component
 class ChannelLoss:
-    """Electrodes fall off for good: ``n_lost`` () randomly drawn channels at ``onset_s`` () s, open leads from then on."""
+    """Electrodes fall off for good: ``n_lost`` () random channels are open leads from ``onset_s`` () s on."""
 
     n_lost: Array
     onset_s: Array

@@ -57,8 +57,7 @@ class Recorded:
 class Lateralisation:
     """Neurofeedback of motor imagery: ln(ipsilateral / contralateral power) during imagery, minus weight x dose.
 
-    The power is that of the source itself, mu and beta together, |z|^2 at the end of the window: the rhythm's
-    envelope forgets within a sixth of a second, so this is the last of the window, and single rewards are noisy.
+    The power is that of the source itself, mu and beta together, |z|^2 averaged over the window.
     Desynchronising the hand area opposite to the imagined hand raises it. Outside imagery only the dose counts.
     It is an objective to control the simulated rhythm by, and stands for no clinical benefit. Never ends.
     """
@@ -66,7 +65,7 @@ class Lateralisation:
     weight: Array | float = 0.1
 
     def reward(self, plant: Plant, state: PlantState, window: Window) -> Array:
-        power = jnp.sum(state.source.envelope**2, axis=(1, 2))  # (3,) left hand, right hand, foot area
+        power = jnp.sum(window.truth["rhythm_power"], axis=1)  # (3,) left hand, right hand, foot area
         label = jnp.clip(window.truth["label"], 0, 1)
         ratio = jnp.log((power[label] + _FLOOR) / (power[1 - label] + _FLOOR))  # class 0 moves area 1
         return jnp.where(window.truth["imagery"], ratio, 0.0) - self.weight * dose(plant, window)
@@ -75,5 +74,5 @@ class Lateralisation:
         return jnp.asarray(False)
 
 
-_FLOOR = 1e-6
-"""Keeps the logarithm finite; 1e-4 of a rhythm's power at rest."""
+_FLOOR = 1e-4
+"""Keeps the logarithm finite; power is relative to rest."""

@@ -9,67 +9,16 @@ from jax import Array
 from ..errors import InputError
 from ..pytree import component, static
 
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
 LAYOUTS: dict[str, tuple[str, ...]] = {
-    "10-20-19": tuple(
-        [
-            "Fp1",
-            "Fp2",
-            "F7",
-            "F3",
-            "Fz",
-            "F4",
-            "F8",
-            "T7",
-            "C3",
-            "Cz",
-            "C4",
-            "T8",
-            "P7",
-            "P3",
-            "Pz",
-            "P4",
-            "P8",
-            "O1",
-            "O2",
-        ]
-    ),
-    "10-10-16": tuple(
-        ["Fp1", "Fp2", "F3", "Fz", "F4", "FC1", "FC2", "C3", "Cz", "C4", "CP1", "CP2", "P3", "Pz", "P4", "Oz"]
-    ),
-    "10-10-31": tuple(
-        [
-            "Fp1",
-            "Fp2",
-            "F7",
-            "F3",
-            "Fz",
-            "F4",
-            "F8",
-            "FC5",
-            "FC1",
-            "FC2",
-            "FC6",
-            "T7",
-            "C5",
-            "C3",
-            "C1",
-            "Cz",
-            "C2",
-            "C4",
-            "C6",
-            "T8",
-            "CP5",
-            "CP1",
-            "CPz",
-            "CP2",
-            "CP6",
-            "P7",
-            "P3",
-            "Pz",
-            "P4",
-            "P8",
-            "Oz",
-        ]
+    "10-20-19": _names("Fp1 Fp2 F7 F3 Fz F4 F8 T7 C3 Cz C4 T8 P7 P3 Pz P4 P8 O1 O2 "),
+    "10-10-16": _names("Fp1 Fp2 F3 Fz F4 FC1 FC2 C3 Cz C4 CP1 CP2 P3 Pz P4 Oz "),
+    "10-10-31": _names(
+        "Fp1 Fp2 F7 F3 Fz F4 F8 FC5 FC1 FC2 FC6 T7 C5 C3 C1 Cz C2 C4 C6 T8 CP5 CP1 CPz CP2 CP6 P7 P3 Pz P4 P8 Oz "
     ),
 }
 HIDDEN_REFERENCES = ("FCz", "TP9", "TP10")
@@ -125,7 +74,7 @@ def make_montage(ch_names: str | tuple[str, ...] | list[str], radius: float = 0.
     lost = [n for n in names if n.lower() not in table]
     if lost:
         raise InputError(
-            f"channel names {', '.join(map(repr, lost[:5]))} match no 10-05 position; rename them (for example 'C3', 'Cz')"
+            f"channel names {', '.join(map(repr, lost[:5]))} match no 10-05 position; rename them (as in 'C3', 'Cz')"
         )
     directions = np.stack([table[n.lower()] for n in names + hidden])
     return Montage(positions=jnp.asarray(directions * radius, jnp.float32), ch_names=names, reference_names=hidden)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -46,7 +47,7 @@ class Reprojection:
     under the new electrode positions was never measured, and reports say so.
 
     montage of the recording (channels only); sources (n, 3) m; inverse (3 n, n_channels) A·m/V; old
-    (n_channels, 3 n) V/(A·m); reference (n_channels,) weights the recording was referenced with, here the average.
+    (n_channels, 3 n) V/(A·m), against the average.
     """
 
     head: SphereHead
@@ -77,6 +78,11 @@ class Reprojection:
         )
 
     def matrix(self, conditions: Conditions, parts: Sequence[Any]) -> Array:
+        moved = jnp.any(conditions.cap_rotation != 0) | jnp.any(conditions.cap_translation != 0)
+        # (L_new - L_old) W is zero without a shift, but only up to rounding; leaving it out is exact, and cheaper
+        return jax.lax.cond(moved, self._moved, lambda _: jnp.eye(self.montage.n_channels), conditions)
+
+    def _moved(self, conditions: Conditions) -> Array:
         n_channels = self.montage.n_channels
         electrodes = move_cap(
             self.montage.positions[:n_channels],

@@ -38,8 +38,8 @@ class MotorImagery:
 
     frequency (3, 2) Hz and moment (3, 2) A·m (rms) of mu and beta per area; a_rest (2,) 1/s; erd_contra and
     erd_ipsi () power fractions; rebound () relative beta power above rest after the end; trial_sd () log-amplitude
-    spread over trials; positions (3, 3) m; orientations (3, 3); coupling () 1/(A s) of stimulation into dz/dt (600: 2 mA in
-    resonance adds half of the resting power; assumed).
+    spread over trials; positions (3, 3) m; orientations (3, 3); coupling () 1/(A s) of stimulation into
+    dz/dt (600, assumed: 2 mA in resonance adds half of the resting power).
     Stimulation has two contacts, over the left and the right hand area.
     """
 
