@@ -36,8 +36,8 @@ N_PEOPLE, N_TRIALS, TRIAL_S = 6, 80, 8.0  # eight seconds a trial, the pauses in
 # %% [markdown]
 # ## People, and what is recorded of them
 #
-# A person is a function of a key. The drift is a process with an onset in seconds of simulated time; an onset that never
-# comes leaves the cap where it is.
+# A person is a function of a key. The drift is a process with an onset in seconds of simulated time; an onset that
+# never comes leaves the cap where it is.
 
 # %%
 people = jax.random.split(jax.random.key(2022), N_PEOPLE)
@@ -65,7 +65,7 @@ calibration = session(np.inf, keys(1))
 onset = N_TRIALS // 4
 stream = session(onset * TRIAL_S, keys(2))
 after_the_shift = session(0.0, keys(3))  # for the oracle alone
-calibration.x.shape  # people, trials, channels, times
+print(calibration.x.shape, "people, trials, channels, times")
 
 # %% [markdown]
 # ## A decoder, and three ways to use it
@@ -100,8 +100,8 @@ for name, (before, after) in accuracy.items():
     print(f"{name:20} before {before:.0%}   after {after:.0%}")
 
 # %% [markdown]
-# The oracle was trained for the shifted cap, so it is the upper bound after the onset and no bound before it. A handful of
-# people and 80 trials are few: the scenario itself runs 16 people and gives every number an interval.
+# The oracle was trained for the shifted cap, so it is the upper bound after the onset and no bound before it. A
+# handful of people and 80 trials are few: the scenario itself runs 16 people and gives every number an interval.
 
 # %%
 figure, axes = plt.subplots(figsize=(7, 3))
@@ -115,8 +115,8 @@ axes.legend(frameon=False, fontsize=8)
 figure.tight_layout()
 
 # %% [markdown]
-# Chance is 50 %. With the cap in place, and for the oracle after it moved, the decoders must beat it by more than luck: a
-# coin over all these trials stays below the bounds checked here with a probability of 99.9 %.
+# Chance is 50 %. With the cap in place, and for the oracle after it moved, the decoders must beat it by more than luck:
+# a coin over all these trials stays below the bounds checked here with a probability of 99.9 %.
 
 # %%
 n_before, n_after = N_PEOPLE * onset, N_PEOPLE * (N_TRIALS - onset)
