@@ -1,0 +1,177 @@
+"""What the documentation says can be done: its commands parse, its marked blocks run, its links lead somewhere."""
+
+import importlib.util
+import re
+import runpy
+import shlex
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neurodrift.scenarios.check import check_component
+from neurodrift.scenarios.cli import main as command_line
+from neurodrift.scenarios.cli.parsing import parse
+from neurodrift.scenarios.infos import INFOS
+from neurodrift.scenarios.tables import build_results
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^<!-- (ci|test): ([\w.]+) -->\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def _marked(kind: str) -> dict[str, str]:
+    found = [match for page in PAGES for match in BLOCK.finditer(page.read_text(encoding="utf-8"))]
+    return {match[2]: match[3] for match in found if match[1] == kind}
+
+
+def _commands() -> list[str]:
+    """Every line of every bash block that calls neurodrift."""
+    out = [(ROOT / "docs/results/tutorial_command.txt").read_text(encoding="utf-8")]
+    for page in PAGES:
+        for block in re.findall(r"^```bash\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+            out += [line for line in block.splitlines() if line.startswith("neurodrift ")]
+    return list(dict.fromkeys(shlex.join(shlex.split(line, comments=True)) for line in out))
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory):
+    """The marked blocks as files in a folder that can be imported from."""
+    folder = tmp_path_factory.mktemp("examples")
+    for name, code in _marked("test").items():
+        (folder / name).write_text(code, encoding="utf-8")
+    sys.path.insert(0, str(folder))
+    yield folder
+    sys.path.remove(str(folder))
+    for name in _marked("test"):
+        sys.modules.pop(name.removesuffix(".py"), None)
+
+
+def _load(path: Path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _kept(component) -> tuple[str, list[str]]:
+    kind, results = check_component(component)
+    return kind, [f"{result.law}: {result.detail}" for result in results if result.passed is not True]
+
+
+def test_readme_shows_exactly_two_commands_that_ci_may_run():
+    blocks = _marked("ci")
+    assert sorted(blocks) == ["run", "test"]
+    assert all(len(code.splitlines()) == 1 for code in blocks.values())
+    assert blocks["run"].endswith("neurodrift run mi_cap_shift\n")
+    assert ".venv/bin/pytest" in blocks["test"]
+
+
+@pytest.mark.parametrize("command", _commands())
+def test_every_command_in_the_documentation_parses(command, capsys):
+    name, *rest = shlex.split(command)[1:]
+    assert name in command_line.COMMANDS
+    module = importlib.import_module(f"neurodrift.scenarios.cli.{name}_command")
+    options = parse(module.Options, f"neurodrift {name}", rest)
+    assert not isinstance(options, int), capsys.readouterr().err
+    if name == "run":
+        assert options.scenario in INFOS
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_to_a_file_leads_somewhere(page):
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_adapter_of_the_how_to_keeps_every_law(examples):
+    assert _kept(_load(examples / "my_adapter.py").adapter) == ("adapter", [])
+
+
+def test_the_adapter_of_the_how_to_undoes_a_change_of_gain(examples):
+    import jax
+    import jax.numpy as jnp
+
+    from neurodrift.adaptation import Feedback, Trials, registry, with_alignment
+
+    rng = np.random.default_rng(0)
+    x = jnp.asarray(rng.normal(size=(60, 4, 100)), jnp.float32)
+    calibration = Trials(x, jnp.asarray(np.arange(60) % 2), jnp.ones(60))
+    decoder = registry.decoder("csp_lda").make(4, 100, 2, 100.0)
+    variables = with_alignment(decoder.init(jax.random.key(0)), calibration)
+    adapter = _load(examples / "my_adapter.py").adapter()
+    state = adapter.init(decoder, variables, calibration, jax.random.key(1))
+    gain = jnp.array([1.0, 2.0, 0.5, 4.0])[:, None]
+    update = jax.jit(adapter.update)
+    for window in jnp.tile(x, (2, 1, 1)):
+        state = update(state, gain * window, Feedback(jnp.int32(0), jnp.bool_(False), window, jnp.bool_(False)))
+    # The running mean over some twenty windows of a hundred samples knows a power to a few percent.
+    np.testing.assert_allclose(state.variables.align @ jnp.diag(gain[:, 0]), variables.align, atol=0.1)
+
+
+def test_the_drift_of_the_how_to_keeps_every_law_and_acts_on_the_plant(examples):
+    kind, broken = _kept(_load(examples / "my_drift.py").Breathing)
+    assert (kind, broken) == ("drift", [])
+    used = runpy.run_path(str(examples / "drift_use.py"))
+    epochs, plant = used["epochs"], used["plant"]
+    seconds = np.asarray(epochs.seconds)
+    expected = 5e3 + 20e3 * (0.5 - 0.5 * np.cos(2 * np.pi * seconds / 4.0))
+    np.testing.assert_allclose(epochs.conditions.impedance[:, 3], expected, rtol=1e-4)
+    assert epochs.x.shape == (4, 31, 750)
+    assert plant.projection.montage.n_channels == 31
+    shift = np.linalg.norm(np.asarray(epochs.conditions.cap_rotation), axis=-1) * 0.09
+    np.testing.assert_allclose(shift, np.where(seconds >= 40.0, 0.02, 0.0), atol=1e-4)
+
+
+def test_the_recording_of_the_how_to_is_there(examples):
+    recording = runpy.run_path(str(examples / "embedded.py"))["recording"]
+    assert recording.x.shape[:2] == (45, 64)
+
+
+@pytest.mark.parametrize("name", ["gym_env.py", "gym_vec.py"])
+def test_the_environments_of_the_how_to_run(name, examples):
+    made = runpy.run_path(str(examples / name))
+    if name == "gym_env.py":
+        assert made["truncated"]
+        assert not made["terminated"]
+        assert made["observation"].shape == (31 * 3,)
+    else:
+        assert made["observations"].shape == (4, 31, 250)
+
+
+def test_the_notebook_beats_chance_and_shows_what_the_tutorial_tells(monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    made = runpy.run_path(str(ROOT / "notebooks/first_drift_scenario.py"))
+    accuracy = made["accuracy"]
+    assert accuracy["frozen"][0] > 0.5 + 3.1 * np.sqrt(0.25 / made["n_before"])
+    assert accuracy["oracle"][1] > 0.5 + 3.1 * np.sqrt(0.25 / made["n_after"])
+    assert accuracy["frozen"][1] < accuracy["Euclidean alignment"][1] < accuracy["oracle"][1]
+    tutorial = (ROOT / "docs/tutorial.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^(\w[\w ]*?) +before \d+%   after (\d+)%$", tutorial, re.MULTILINE))
+    assert set(told) == set(accuracy)
+    for name, percent in told.items():
+        # another processor may round a few trials near the boundary the other way
+        assert abs(float(percent) - 100 * accuracy[name][1]) <= 2.0
+
+
+def test_every_field_of_results_json_is_documented():
+    y = np.arange(120)[None] % 2
+    proba = np.stack([1.0 - y, 1.0 * y], -1) * 0.8 + 0.1
+    arrays = {"y": y, "onset": np.array([50]), "session": np.zeros(120, int), "time_s": 8.0 * np.arange(120)}
+    for method in ("frozen", "ea", "oracle"):
+        arrays |= {f"proba/{method}": proba, f"labels/{method}": np.zeros((1, 120), int)}
+    meta = {"severity": 1.0, "severity_unit": "cm", "seed": 0, "subjects": ["P01"], "class_names": ["a", "b"]}
+    spec = {"name": "x", "methods": {"frozen": {}, "ea": {}, "oracle": {}}}
+    results = build_results(spec, {}, {}, [(meta, arrays)], 1)
+    page = (ROOT / "docs/howto/results_json.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"`(\w+)`", page))
+    fields = {re.sub(r"_(lo|hi|reason)$", "", name) for name in [*results, *results["table"][0]]}
+    assert fields - documented == set()
+
+
+def test_every_scenario_has_its_place_in_the_readme():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [name for name in INFOS if f"`{name}`" not in readme] == []
