@@ -6,6 +6,8 @@ from jax import Array
 from ..sim.drift import CapShift, Fatigue, GelDrying, NullDrift, ReferenceSwitch, SessionJumps
 from ..sim.head import make_montage
 from .contract import Scenario
+from .multiday import multiday
+from .recorded import replay_shift
 from .simulated import MONTAGE, Timeline, simulated
 
 _SESSION = 40  # trials
@@ -50,4 +52,6 @@ SCENARIOS: dict[str, Scenario] = {
         Timeline(n_before=_SESSION, n_after=4 * _SESSION, seconds_per_trial=36.0, session=_SESSION, oracle_blocks=4),
         _sessions_fatigue,
     ),
+    "mi_replay_shift": replay_shift("mi_replay_shift"),
+    "mi_multiday": multiday("mi_multiday"),
 }

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .contract import Scenario, ScenarioInfo
-from .infos import INFOS
+from .infos import INFOS, OWN_METHODS
 
 # Nothing heavy is imported above: `list`, `--help` and a mistyped name must answer at once.
 
@@ -88,10 +88,10 @@ def get_scenario(name: str) -> Scenario:
 
 
 def describe_method(name: str) -> dict[str, Any]:
-    """What tables say of a registered method: title, summary, tag, labels; nothing of any other."""
+    """What tables say of a method of the registry or of a scenario's own: title, summary, tag, labels."""
     from ..adaptation.registry import METHODS
 
     known = METHODS.get(name)
     if known is None:
-        return {}
+        return dict(OWN_METHODS.get(name, {}))
     return {"title": known.title, "summary": known.summary, "tag": known.causal, "labels": known.labels}

@@ -3,6 +3,7 @@
 from .alignment import EuclideanAlignment, RiemannianRecentering, SlidingAlignment, with_alignment
 from .composed import Composed, Part, labels_used
 from .finetuning import ContinualFineTuning
+from .online import OnlineReadout
 from .recalibration import Recalibration
 from .renormalisation import Renormalisation
 from .scheduled import Scheduled
@@ -11,6 +12,7 @@ __all__ = [
     "Composed",
     "ContinualFineTuning",
     "EuclideanAlignment",
+    "OnlineReadout",
     "Part",
     "Recalibration",
     "Renormalisation",

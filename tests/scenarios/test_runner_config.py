@@ -6,7 +6,7 @@ import shlex
 import pytest
 
 from neurodrift.scenarios.config import command_line, make_config, parse_names, parse_numbers
-from neurodrift.scenarios.infos import INFOS
+from neurodrift.scenarios.infos import INFOS, OWN_METHODS
 from neurodrift.scenarios.lookup import did_you_mean, get_info, is_plugin, load_attribute
 from neurodrift.scenarios.provenance import code_version, data_version, versions
 from neurodrift.sim.errors import InputError
@@ -107,7 +107,7 @@ def test_every_listed_default_exists():
     from neurodrift.adaptation.registry import DECODERS, METHODS
 
     for info in INFOS.values():
-        assert set(info.methods) <= set(METHODS)
+        assert set(info.methods) <= set(METHODS) | set(OWN_METHODS)
         assert set(info.decoders) <= set(DECODERS)
         config = make_config(info.name, info)
         assert config == make_config(

@@ -1,0 +1,93 @@
+"""Online readout: the last layer follows every label, as fast as the calibration left it uncertain. Labels: all."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.flatten_util import ravel_pytree
+
+from ...sim.pytree import component
+from ..contract import Decoder, Feedback, Trials, Variables
+from .gate import when
+
+
+class OnlineMemory(NamedTuple):
+    """covariance (n, n) of the readout's n parameters, what calibration and labels so far leave open."""
+
+    covariance: Array
+
+
+@component
+class OnlineReadout:
+    """Bayesian logistic regression of the readout, one label at a time (Penny & Roberts 1999, without their drift).
+
+    The readout starts as trained, with the covariance of Laplace's approximation over the calibration: the inverse of
+    the log-loss's curvature plus a ridge of ``ridge`` times its mean. Every label then takes one Newton step on the
+    posterior, an extended Kalman filter whose steps shrink as labels add up; a direction that the calibration settled
+    hardly moves. ``gain`` is the weight of a label beside a calibration trial. Layers below are left alone.
+    """
+
+    gain: float = 1.0
+    ridge: float = 1.0
+
+    def start(self, decoder: Decoder, variables: Variables, calibration: Trials, key: Array) -> OnlineMemory:
+        def curvature(x: Array, weight: Array) -> Array:
+            _, p, slope = _linearised(decoder, variables, x)
+            return weight * slope.T @ _spread(p) @ slope
+
+        def add(total: Array, trial: tuple[Array, Array]) -> tuple[Array, None]:
+            return total + curvature(*trial), None
+
+        n = ravel_pytree(variables.params[decoder.layers[-1]])[0].shape[0]
+        total, _ = jax.lax.scan(add, jnp.zeros((n, n)), (calibration.x, calibration.weight))
+        ridge = self.ridge * jnp.trace(total) / n + jnp.finfo(total.dtype).tiny
+        return OnlineMemory(jnp.linalg.inv(total + ridge * jnp.eye(n)))
+
+    def observe(
+        self, memory: OnlineMemory, decoder: Decoder, variables: Variables, x: Array
+    ) -> tuple[OnlineMemory, Variables]:
+        return memory, variables
+
+    def learn(
+        self, memory: OnlineMemory, decoder: Decoder, variables: Variables, feedback: Feedback
+    ) -> tuple[OnlineMemory, Variables, Array]:
+        used = feedback.available
+        readout = decoder.layers[-1]
+        moved = (memory, variables.params[readout])
+        memory, learnt = when(used, _step, moved, decoder, variables, feedback.window, feedback.label, self.gain)
+        return memory, variables._replace(params={**variables.params, readout: learnt}), used
+
+
+def _step(
+    moved: tuple[OnlineMemory, Any], decoder: Any, variables: Variables, x: Array, label: Array, gain: Array
+) -> tuple[OnlineMemory, Any]:
+    memory, _ = moved
+    theta, p, slope = _linearised(decoder, variables, x)
+    weight = gain * _spread(p)
+    reach = memory.covariance @ slope.T
+    # (I + W M)⁻¹ exists where W⁻¹ does not: a prediction that is certain has no spread.
+    shrink = jnp.eye(weight.shape[0]) + weight @ (slope @ reach)
+    error = gain * (jax.nn.one_hot(label, p.shape[0] + 1)[1:] - p)
+    theta = theta + reach @ jnp.linalg.solve(shrink, error)
+    covariance = memory.covariance - reach @ jnp.linalg.solve(shrink, weight) @ reach.T
+    unravel = ravel_pytree(variables.params[decoder.layers[-1]])[1]
+    return OnlineMemory(0.5 * (covariance + covariance.T)), unravel(theta)
+
+
+def _linearised(decoder: Any, variables: Variables, x: Array) -> tuple[Array, Array, Array]:
+    """The readout's parameters (n,), probabilities of the classes after the first, and the slope of their logits
+    against the first's (n_classes - 1, n)."""
+    readout = decoder.layers[-1]
+    theta, unravel = ravel_pytree(variables.params[readout])
+
+    def logits(theta: Array) -> Array:
+        return decoder.apply(variables._replace(params={**variables.params, readout: unravel(theta)}), x)
+
+    slope = jax.jacrev(logits)(theta)
+    return theta, jax.nn.softmax(logits(theta))[1:], slope[1:] - slope[0]
+
+
+def _spread(p: Array) -> Array:
+    """Covariance (n_classes - 1, n_classes - 1) of the class under the prediction."""
+    return jnp.diag(p) - jnp.outer(p, p)

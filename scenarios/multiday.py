@@ -1,0 +1,421 @@
+"""One person's motor imagery over months of real days: decoders of the past meet the next morning."""
+
+import dataclasses
+import datetime
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from ..adaptation import registry
+from ..adaptation.contract import Adapter, Decoder, Trials, Variables
+from ..adaptation.methods import with_alignment
+from ..adaptation.preprocessing import Preprocessing
+from ..adaptation.spd import covariance, inv_sqrtm, regularised, riemannian_mean, sqrtm, weighted_mean
+from ..sim.errors import InputError
+from ..sim.keys import stream_key
+from ..sim.recordings import Recording, load_embedded
+from .contract import Cell, Notify, RunConfig, ScenarioInfo
+from .decoding import Labels, Stream, decode_stream, reveal
+from .infos import DAILY, INFOS
+from .timing import time_methods
+
+RECORDING = "p01-right-idle"
+LAST_TRAINING_DAY = "2022-03-01"  # the last day that the frozen decoder saw
+MAINS = 50.0  # Hz, where the recording was made
+EDGE = 32  # samples dropped at both ends of a filtered trial, where the filters ring
+N_FOLDS = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What is free in the arms, chosen on other recordings than the scored one by ``benchmarks/choose_multiday.py``.
+
+    c:              inverse penalty of the tangent-space readout
+    session_weight: windows that the mean of the past days counts when a run begins
+    floor:          least weight of a new window in the running mean
+    ridge, gain:    of the online readout: its prior precision, and the weight of a label beside one of the past
+    """
+
+    c: float = 1.0
+    session_weight: float = 4.0
+    floor: float = 0.05
+    ridge: float = 1.0
+    gain: float = 1.0
+
+
+class Days(NamedTuple):
+    """All trials in the order in which they happened.
+
+    x (n_trials, n_channels, n_times): filtered, V, 0 past each trial's own end and scaled so that x xᵀ / n_times is
+    the covariance over what was recorded; y, run, day (n_trials,) int32, both counted from 0.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    run: np.ndarray
+    day: np.ndarray
+
+
+class Aligned(NamedTuple):
+    """windows (n_trials, n_channels, n_times), whitened by their own run's mean, means (n_runs, n_channels,
+    n_channels), run (n_trials,): the run of each. Kind "static": windows as they are, means the identity."""
+
+    windows: Array
+    means: Array
+    run: Array
+
+
+class Segments(NamedTuple):
+    """Stretches of trials that one decoder serves, rows padded with -1.
+
+    trial (n_segments, 1 + length): the first column is -1 too, the moment at which the cap goes on.
+    source (n_segments,): the day whose morning the decoder is of.
+    """
+
+    trial: np.ndarray
+    source: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class MultidayScenario:
+    """Every day but the first is scored, each trial predicted before anything is learnt from it.
+
+    Arms are registry methods on the decoder of 1 March 2022 (before that day: of the latest morning), or, called
+    ``daily_METHOD``, on a decoder trained anew each morning on all days before. Methods that move the alignment have
+    their past runs aligned one by one, each by its own mean, before training: in training as in use. A run is a
+    mounting of the cap, so that alignment starts again with each.
+    """
+
+    info: ScenarioInfo
+
+    def plan(self, config: RunConfig) -> list[Cell]:
+        if config.data is not None:
+            raise InputError(f"--data is '{config.data}': mi_multiday runs on its own recording; leave --data out")
+        return [
+            Cell(scenario=config.scenario, severity=s, subjects=("P01",), seed=seed)
+            for seed in range(config.seeds)
+            for s in config.severities
+        ]
+
+    def run_cell(self, config: RunConfig, cell: Cell, notify: Notify) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        notify("filtering the recording")
+        recording = load_embedded(RECORDING).select_quality("ok")
+        spec = registry.decoder(config.decoder)
+        days, names = arrange(recording, spec.l_freq, spec.h_freq)
+        first, onset_day = 1, names.index(LAST_TRAINING_DAY) + 1
+        settings = CHOSEN
+        study = Study(days, config.decoder, first, onset_day, settings)
+        study = study.with_labels(cell.seed, config.label_missing, config.label_noise, config.label_delay)
+        scored = days.day >= first
+        arrays: dict[str, np.ndarray] = {}
+        for name in config.methods:
+            notify(f"decoding with {name}")
+            proba, used = study.run(name)
+            arrays[f"proba/{name}"] = proba[None, scored]
+            arrays[f"labels/{name}"] = used[None, scored]
+        arrays |= {
+            "y": days.y[None, scored].astype(np.int8),
+            "onset": np.array([int((days.day[scored] < onset_day).sum())], np.int32),
+            "session": days.day[scored].astype(np.int32),
+            "time_s": _clock(recording)[scored],
+        }
+        unknown = "the pauses between trials were not stored"
+        meta = {
+            "severity": cell.severity,
+            "severity_unit": self.info.severity_unit,
+            "seed": cell.seed,
+            "subjects": list(cell.subjects),
+            "ch_names": list(recording.ch_names),
+            "class_names": list(recording.class_names),
+            "session_names": {str(i): name for i, name in enumerate(names)},
+            "undefined": {"itr": unknown},
+            "notes": [
+                f"One person on {len(names)} days; the interval is over the {len(names) - onset_day} days after "
+                f"{LAST_TRAINING_DAY}, not over people.",
+                "Labels are counted from that day on; trials up to it train every decoder.",
+                f"Settings chosen on other recordings (benchmarks/choose_multiday.py): {dataclasses.asdict(settings)}.",
+                *recording.notes,
+            ],
+        }
+        return meta, arrays
+
+    def timing(self, config: RunConfig) -> dict[str, Any]:
+        spec = registry.decoder(config.decoder)
+        days, names = arrange(load_embedded(RECORDING).select_quality("ok"), spec.l_freq, spec.h_freq)
+        study = Study(days, config.decoder, 1, names.index(LAST_TRAINING_DAY) + 1, CHOSEN)
+        trials, variables = study.source("static", study.onset_day)
+        methods = dict.fromkeys(base_method(name) for name in config.methods)
+        times = time_methods(list(methods), study.decoder, variables, trials)
+        return {name: times[base_method(name)] for name in config.methods if base_method(name) in times}
+
+
+def base_method(name: str) -> str:
+    """The registry method that an arm runs online."""
+    if name == "daily":
+        return "frozen"
+    if name == "daily_riemann_labels":
+        return "riemann_online"
+    return name.removeprefix("daily_")
+
+
+def arrange(recording: Recording, l_freq: float, h_freq: float, mains: float = MAINS) -> tuple[Days, list[str]]:
+    """The recording's trials, each filtered over its own length, and the names of its days."""
+    n_times = int(recording.n_samples.max()) - 2 * EDGE
+    x = np.zeros((*recording.x.shape[:2], n_times), np.float32)
+    for n in np.unique(recording.n_samples):
+        preprocessing = Preprocessing.create(recording.sfreq, int(n), l_freq, h_freq, notch=mains)
+        of_length = recording.n_samples == n
+        kept = int(n) - 2 * EDGE
+        filtered = np.asarray(preprocessing.apply(jnp.asarray(recording.x[of_length, :, :n])))[..., EDGE:-EDGE]
+        x[of_length, :, :kept] = filtered * np.sqrt(n_times / kept)
+    names = list(dict.fromkeys(recording.session_days))
+    day = np.array([names.index(recording.session_days[s]) for s in recording.session], np.int32)
+    return Days(x, recording.y.astype(np.int32), recording.session.astype(np.int32), day), names
+
+
+class Study:
+    """Runs arms over days; what does not depend on the arm is made once."""
+
+    def __init__(self, days: Days, decoder_name: str, first: int, onset_day: int, settings: Settings):
+        """``first``: the first day that is scored; ``onset_day``: the first after the frozen decoder's training."""
+        self.days, self.first, self.onset_day, self.settings = days, first, onset_day, settings
+        self.n_days = int(days.day.max()) + 1
+        self.spec = registry.decoder(decoder_name)
+        n_trials, n_channels, n_times = days.x.shape
+        decoder = self.spec.make(n_channels, n_times, int(days.y.max()) + 1, 0.0)
+        if hasattr(decoder, "c"):
+            decoder = dataclasses.replace(decoder, c=settings.c)  # type: ignore[type-var]
+        self.decoder: Decoder = decoder
+        self.label, self.available = days.y, np.ones(n_trials, bool)
+        self.delay, self.key = 0, jax.random.key(0)
+        self._aligned: dict[str, Aligned] = {}
+        self._sources: dict[str, Variables] = {}
+
+    def with_labels(self, seed: int, missing: float, noise: float, delay: int) -> "Study":
+        """The same study with labels as an experimenter reveals them: in training as well as online."""
+        self.key = stream_key(jax.random.key(0), "multiday", seed)
+        n_classes = self.decoder.n_classes
+        labels = reveal(stream_key(self.key, "labels"), jnp.asarray(self.days.y), n_classes, 0, missing, noise)
+        self.label, self.available, self.delay = np.asarray(labels.label), np.asarray(labels.available), delay
+        return self
+
+    def run(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Class probabilities (n_trials, n_classes) and labels used so far (n_trials,), 0 before the first scored."""
+        if name == "oracle":
+            return self.oracle()
+        method = registry.method(base_method(name))
+        daily = name.startswith(DAILY)
+        segments = self.segments(daily)
+        kind = self.kind(method)
+        proba, used = _decode(
+            self.adapter(method.name),
+            self.decoder,
+            kind,
+            self.delay,
+            self._all(kind),
+            self._tensors(segments),
+            self._aligned_runs(kind),
+            jnp.arange(len(segments.source)),
+            stream_key(self.key, "adapter"),
+        )
+        offset = np.array([self.labels_before(day) if daily else 0 for day in segments.source])
+        return self._scatter(segments, np.asarray(proba), np.asarray(used) + offset[:, None])
+
+    def labels_before(self, day: int) -> int:
+        """Labels that training before ``day`` used beyond those of the frozen decoder."""
+        return int((self.available & (self.days.day >= self.onset_day) & (self.days.day < day)).sum())
+
+    def segments(self, daily: bool) -> Segments:
+        """Days apart, or from the onset on as one stretch."""
+        last = self.n_days if daily else self.onset_day + 1
+        rows = [np.flatnonzero(self.days.day == d) for d in range(self.first, last)]
+        if not daily:
+            rows[-1] = np.flatnonzero(self.days.day >= self.onset_day)
+        trial = np.full((len(rows), 1 + max(len(r) for r in rows)), -1, np.int32)
+        for padded, row in zip(trial, rows):
+            padded[1 : 1 + len(row)] = row
+        return Segments(trial, np.arange(self.first, last, dtype=np.int32))
+
+    def kind(self, method: registry.MethodSpec) -> str:
+        """How the runs of the past are brought together for training: one alignment for all, or each its own."""
+        if "align" not in method.parts:
+            return "static"
+        return "riemannian" if method.name.startswith("riemann") else "euclidean"
+
+    def adapter(self, name: str) -> Adapter:
+        """The registry's method with the settings chosen for days."""
+        adapter: Any = registry.method(name).make()
+        parts = []
+        for part in adapter.parts:
+            fields = {f.name for f in dataclasses.fields(part)}
+            new = {k: getattr(self.settings, k) for k in ("session_weight", "floor", "ridge", "gain") if k in fields}
+            # the incremental mean has no floor by definition
+            parts.append(dataclasses.replace(part, **{k: v for k, v in new.items() if k != "floor" or part.floor > 0}))
+        return dataclasses.replace(adapter, parts=tuple(parts))
+
+    def source(self, kind: str, day: int) -> tuple[Trials, Variables]:
+        """The training set of the morning of ``day``, and the decoder trained on it."""
+        past = jnp.asarray((self.days.day < day) & self.available, jnp.float32)
+        trials = _calibration(kind, self._aligned_runs(kind), jnp.asarray(self.label), past)
+        return trials, jax.tree.map(lambda a: a[day - self.first], self._all(kind))
+
+    def oracle(self) -> tuple[np.ndarray, np.ndarray]:
+        """Each trial by a decoder of all others but its fold, past and future, every run aligned as a whole."""
+        windows = self._aligned_runs("riemannian").windows
+        n_trials = len(self.days.y)
+        fold = np.arange(n_trials) % N_FOLDS
+        proba = _folds(self.decoder, windows, jnp.asarray(self.days.y), jnp.asarray(fold), self.key)
+        proba = np.asarray(proba)[fold, np.arange(n_trials)]
+        after = self.days.day >= self.onset_day
+        return proba, np.where(after, round(after.sum() * (1 - 1 / N_FOLDS)), 0).astype(np.int32)
+
+    def _all(self, kind: str) -> Variables:
+        """Decoders of every morning, stacked."""
+        if kind not in self._sources:
+            morning = np.arange(self.first, self.n_days)
+            past = (self.days.day[None] < morning[:, None]) & self.available
+            mean = self.spec.alignment if kind == "static" else kind
+            label, weight = jnp.asarray(self.label), jnp.asarray(past, jnp.float32)
+            self._sources[kind] = _train(self.decoder, kind, mean, self._aligned_runs(kind), label, weight)
+        return self._sources[kind]
+
+    def _aligned_runs(self, kind: str) -> "Aligned":
+        if kind not in self._aligned:
+            x = jnp.asarray(self.days.x)
+            names, run = np.unique(self.days.run, return_inverse=True)
+            of_run = [np.flatnonzero(run == r) for r in range(len(names))]
+            index = np.full((len(names), max(len(r) for r in of_run)), -1)
+            for padded, row in zip(index, of_run):
+                padded[: len(row)] = row
+            means = jnp.broadcast_to(jnp.eye(x.shape[1]), (len(names), x.shape[1], x.shape[1]))
+            if kind != "static":
+                means = _run_means(x, jnp.asarray(index), kind)
+                x = jax.vmap(inv_sqrtm)(means)[run] @ x
+            self._aligned[kind] = Aligned(x, means, jnp.asarray(run))
+        return self._aligned[kind]
+
+    def _tensors(self, segments: Segments) -> tuple[Array, ...]:
+        """What ``_decode`` needs of the stream: windows, truth as revealed, runs, and the past of every segment."""
+        past = (self.days.day[None] < segments.source[:, None]) & self.available
+        return (
+            jnp.asarray(self.days.x),
+            jnp.asarray(self.label, jnp.int32),
+            jnp.asarray(self.available),
+            jnp.asarray(self.days.run, jnp.int32),
+            jnp.asarray(segments.trial),
+            jnp.asarray(past, jnp.float32),
+        )
+
+    def _scatter(self, segments: Segments, proba: np.ndarray, used: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        n_trials = len(self.days.y)
+        out = np.full((n_trials, proba.shape[-1]), 1.0 / proba.shape[-1], np.float32)
+        labels = np.zeros(n_trials, np.int32)
+        real = segments.trial >= 0
+        out[segments.trial[real]] = proba[real]
+        labels[segments.trial[real]] = used[real]
+        labels[self.days.day < self.onset_day] = 0
+        return out, labels
+
+
+@functools.partial(jax.jit, static_argnames="kind")
+def _run_means(x: Array, index: Array, kind: str) -> Array:
+    """Mean covariance (n_runs, n_channels, n_channels) of each run's trials, index (n_runs, longest), -1 for none."""
+
+    def one(row: Array) -> Array:
+        weight = (row >= 0).astype(x.dtype)
+        covs = jax.vmap(lambda w: regularised(covariance(w)))(x[jnp.maximum(row, 0)])
+        return riemannian_mean(covs, weight) if kind == "riemannian" else weighted_mean(covs, weight)
+
+    return jax.lax.map(one, index)
+
+
+def _calibration(kind: str, aligned: "Aligned", y: Array, past: Array) -> Trials:
+    """The trials of the past, each run recentred on the mean of the past: methods of the registry find one mean."""
+    windows = aligned.windows
+    if kind != "static":
+        weight = jax.ops.segment_sum(past, aligned.run, aligned.means.shape[0])
+        mean = riemannian_mean if kind == "riemannian" else weighted_mean
+        windows = sqrtm(mean(aligned.means, weight)) @ windows
+    return Trials(windows, y, past)
+
+
+@functools.partial(jax.jit, static_argnames=("kind", "mean"))
+def _train(decoder: Decoder, kind: str, mean: str, aligned: "Aligned", y: Array, past: Array) -> Variables:
+    """Decoders (n_mornings, ...) of past (n_mornings, n_trials), each behind the mean of its past."""
+
+    def one(past: Array) -> Variables:
+        trials = _calibration(kind, aligned, y, past)
+        start = with_alignment(decoder.init(jax.random.key(0)), trials, mean)
+        return decoder.fit(start, trials, jax.random.key(0))
+
+    return jax.lax.map(one, past)
+
+
+@functools.partial(jax.jit, static_argnums=(2, 3))
+def _decode(
+    adapter: Adapter,
+    decoder: Decoder,
+    kind: str,
+    delay: int,
+    sources: Variables,
+    tensors: tuple[Array, ...],
+    aligned: "Aligned",
+    rows: Array,
+    key: Array,
+) -> tuple[Array, Array]:
+    """Probabilities (n_segments, 1 + length, n_classes) and labels used, the segments one after another."""
+    x, label, available, run, trial, past = tensors
+
+    def one(row: Array) -> tuple[Array, Array]:
+        index = trial[row]
+        real = index >= 0
+        at = jnp.maximum(index, 0)
+        calibration = _calibration(kind, aligned, label, past[row])
+        variables = jax.tree.map(lambda a: a[row], sources)
+        # The cap goes on: a window that is not finite teaches nothing, but a session end is heard.
+        windows = jnp.where(real[:, None, None], x[at], jnp.nan)
+        last = jnp.append(run[at][1:] != run[at][:-1], False) & real
+        origin = jnp.arange(index.shape[0]) - delay
+        arrived = (origin > 0) & real[jnp.maximum(origin, 0)] & real
+        origin = jnp.maximum(origin, 0)
+        labels = Labels(label[at][origin], arrived & available[at][origin], origin.astype(jnp.int32))
+        stream = Stream(windows, labels, last.at[0].set(True))
+        return decode_stream(adapter, decoder, variables, calibration, stream, stream_key(key, "segment", row))
+
+    return jax.lax.map(one, rows)
+
+
+@jax.jit
+def _folds(decoder: Decoder, windows: Array, y: Array, fold: Array, key: Array) -> Array:
+    """Probabilities (n_folds, n_trials, n_classes) of decoders trained without their fold."""
+
+    def one(k: Array) -> Array:
+        start = decoder.init(key)
+        fitted = decoder.fit(start, Trials(windows, y, (fold != k).astype(windows.dtype)), key)
+        return jax.vmap(lambda w: jax.nn.softmax(decoder.apply(fitted, w)))(windows)
+
+    return jax.lax.map(one, jnp.arange(N_FOLDS))
+
+
+def _clock(recording: Recording) -> np.ndarray:
+    """Seconds (n_trials,) since the first run began; within a run recorded signal only, for pauses were not stored."""
+    starts = [datetime.datetime.strptime(name, "%Y-%m-%d %H:%M") for name in recording.session_names]
+    begin = np.array([(start - starts[0]).total_seconds() for start in starts])
+    length = recording.n_samples / recording.sfreq
+    within = np.zeros(len(length))
+    for run in np.unique(recording.session):
+        of_run = recording.session == run
+        within[of_run] = np.cumsum(length[of_run]) - length[of_run]
+    return begin[recording.session] + within
+
+
+# By benchmarks/choose_multiday.py, on EEGMMIDB (task against rest) and simulated mountings: see there for the rule.
+CHOSEN = Settings(c=0.1, session_weight=0.5, floor=0.05, ridge=100.0, gain=1.0)
+
+
+def multiday(name: str) -> MultidayScenario:
+    return MultidayScenario(INFOS[name])

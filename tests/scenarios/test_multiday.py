@@ -1,0 +1,208 @@
+"""Days of one person: nothing from the future, honest label counts, and the same numbers as an independent version."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from neurodrift.scenarios.config import make_config
+from neurodrift.scenarios.infos import INFOS, OWN_METHODS
+from neurodrift.scenarios.lookup import describe_method
+from neurodrift.scenarios.multiday import EDGE, Days, Settings, Study, arrange, multiday
+from neurodrift.sim.errors import InputError
+from neurodrift.sim.recordings import load_embedded
+
+N_DAYS, N_RUNS, N_TRIALS, N_CHANNELS, N_TIMES = 4, 2, 10, 3, 48
+SETTINGS = Settings(session_weight=1.0)
+CAUSAL = [name for name in INFOS["mi_multiday"].methods if name != "oracle"]
+UNLABELLED = ["frozen", "ea", "riemann", "daily", "daily_ea", "daily_riemann"]
+
+
+def make_days(seed=0):
+    """Two classes that differ in one source's power, mixed anew in every run."""
+    rng = np.random.default_rng(seed)
+    n = N_DAYS * N_RUNS * N_TRIALS
+    y = np.tile([0, 1], n // 2)
+    run = np.repeat(np.arange(N_DAYS * N_RUNS), N_TRIALS)
+    s = rng.standard_normal((n, N_CHANNELS, N_TIMES))
+    s[:, 0] *= np.where(y == 1, 2.0, 1.0)[:, None]
+    mixing = np.eye(N_CHANNELS) + 0.3 * rng.standard_normal((N_DAYS * N_RUNS, N_CHANNELS, N_CHANNELS))
+    x = 1e-5 * (mixing[run] @ s)
+    return Days(x.astype(np.float32), y.astype(np.int32), run.astype(np.int32), (run // N_RUNS).astype(np.int32))
+
+
+def study(days):
+    return Study(days, "tangent_lr", 1, 2, SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def answers():
+    base = study(make_days())
+    return {name: base.run(name) for name in INFOS["mi_multiday"].methods}
+
+
+def test_no_arm_sees_a_trial_or_label_before_its_time(answers):
+    days = make_days()
+    at = 47  # in the first run of the third day, on which the frozen decoder is frozen
+    x, y = days.x.copy(), days.y.copy()
+    x[at:] = x[at:][::-1] * 3.0
+    y[at:] = 1 - y[at:]
+    changed = study(days._replace(x=x, y=y))
+    for name in CAUSAL:
+        proba, _ = changed.run(name)
+        assert_allclose(proba[:at], answers[name][0][:at], atol=1e-5, err_msg=name)
+        assert np.abs(proba[at:] - answers[name][0][at:]).max() > 1e-3, name
+    # the test can fail: the oracle knows the future
+    assert np.abs(changed.run("oracle")[0][:at] - answers["oracle"][0][:at]).max() > 1e-3
+
+
+def test_labels_of_a_day_do_not_reach_unlabelled_arms_on_that_day(answers):
+    days = make_days()
+    today = days.day == 3
+    y = np.where(today, 1 - days.y, days.y)
+    changed = study(days._replace(y=y))
+    for name in UNLABELLED:
+        assert_array_equal(changed.run(name)[0][today], answers[name][0][today], err_msg=name)
+    for name in ("cft", "riemann_online", "daily_riemann_cft", "daily_riemann_labels"):
+        assert np.abs(changed.run(name)[0][today] - answers[name][0][today]).max() > 1e-3, name
+
+
+def test_labels_are_counted_from_the_frozen_decoders_last_day_on(answers):
+    per_day = N_RUNS * N_TRIALS
+    day = make_days().day
+    for name, (_, used) in answers.items():
+        assert (used[day < 2] == 0).all(), name
+        assert (np.diff(used) >= 0).all(), name
+    for name in ("frozen", "ea", "riemann"):
+        assert (answers[name][1] == 0).all()
+    for name in ("daily", "daily_ea", "daily_riemann"):
+        assert_array_equal(answers[name][1], np.where(day == 3, per_day, 0))
+    after = np.arange(1, 2 * per_day + 1)
+    for name in ("cft", "riemann_online", "daily_riemann_cft", "daily_riemann_labels"):
+        assert_array_equal(answers[name][1][day >= 2], after, err_msg=name)
+
+
+def test_labels_that_never_come_train_nothing():
+    days = make_days()
+    some = study(days).with_labels(seed=0, missing=0.5, noise=0.0, delay=0)
+    _, used = some.run("daily_riemann_labels")
+    assert used[-1] == some.available[days.day >= 2].sum()
+    _, used = study(days).with_labels(seed=0, missing=0.0, noise=0.0, delay=3).run("riemann_online")
+    assert used[-1] == 2 * N_RUNS * N_TRIALS - 3
+
+
+def _power(a, f):
+    w, v = np.linalg.eigh(a)
+    return (v * f(w)) @ v.T
+
+
+def _root(a):
+    return _power(a, np.sqrt)
+
+
+def _whitening(a):
+    return _power(a, lambda w: w**-0.5)
+
+
+def _karcher(covs):
+    mean = covs.mean(0)
+    for _ in range(50):
+        r, i = _root(mean), _whitening(mean)
+        mean = r @ _power(np.mean([_power(i @ c @ i, np.log) for c in covs], 0), np.exp) @ r
+    return mean
+
+
+def _oas(cov, n):
+    p = len(cov)
+    mu = np.trace(cov) / p
+    alpha = (cov**2).mean()
+    rho = min((alpha + mu**2) / ((n + 1) * (alpha - mu**2 / p)), 1.0)
+    return (1 - rho) * cov + rho * mu * np.eye(p)
+
+
+def _shrunk(x, whitening):
+    return whitening @ _oas(x @ x.T / x.shape[-1], x.shape[-1]) @ whitening
+
+
+def _tangent(cov, whitening):
+    log = _power(whitening @ cov @ whitening, np.log)
+    rows, columns = np.triu_indices(len(cov))
+    return log[rows, columns] * np.where(rows == columns, 1.0, np.sqrt(2.0))
+
+
+def test_the_unlabelled_arm_agrees_with_plain_float64_numpy(answers):
+    from sklearn.linear_model import LogisticRegression
+
+    days = make_days()
+    x = days.x.astype(float)
+    covs = x @ x.transpose(0, 2, 1) / N_TIMES
+    covs += 1e-6 * np.trace(covs, axis1=1, axis2=2)[:, None, None] / N_CHANNELS * np.eye(N_CHANNELS)
+    means = {r: _karcher(covs[days.run == r]) for r in np.unique(days.run)}
+    today = 3
+    past = days.day < today
+    prior = _karcher(np.stack([means[r] for r in days.run[past]]))
+    decode = Settings()
+    recentred = np.stack([_whitening(means[r]) @ w for r, w in zip(days.run, x)])
+    # shrinkage sees windows as they come, before they are whitened
+    carried = _root(prior) @ recentred[past]
+    train = np.stack([_shrunk(w, _whitening(prior)) for w in carried])
+    reference = _whitening(_karcher(train))
+    features = np.stack([_tangent(c, reference) for c in train])
+    centre = features.mean(0)
+    model = LogisticRegression(C=decode.c, tol=1e-10, max_iter=10000).fit(features - centre, days.y[past])
+    expected = []
+    for r in np.unique(days.run[days.day == today]):
+        mean, n = prior, SETTINGS.session_weight
+        for t in np.flatnonzero(days.run == r):
+            root, inverse = _root(mean), _whitening(mean)
+            a = max(1 / (n + 1), SETTINGS.floor)
+            mean = root @ _power(inverse @ covs[t] @ inverse, lambda w, a=a: w**a) @ root
+            n += 1
+            feature = _tangent(_shrunk(x[t], _whitening(mean)), reference) - centre
+            expected.append(model.predict_proba(feature[None])[0])
+    assert_allclose(answers["daily_riemann"][0][days.day == today], expected, atol=2e-3)
+
+
+def test_every_trial_is_filtered_over_its_own_length():
+    from scipy import signal
+
+    recording = load_embedded("p01-right-idle").select(np.array([0, 40, 130]))
+    days, names = arrange(recording, 8.0, 30.0)
+    assert len(set(recording.n_samples)) == 3
+    assert names == list(dict.fromkeys(recording.session_days))
+    band = signal.butter(4, (8.0, 30.0), "bandpass", fs=125.0, output="sos")
+    notch = signal.tf2sos(*signal.iirnotch(50.0, 30.0, fs=125.0))
+    for k, n in enumerate(recording.n_samples):
+        own = recording.x[k, :, :n].astype(float)
+        own = own - own.mean(-1, keepdims=True)
+        own = signal.sosfiltfilt(band, signal.sosfiltfilt(notch, own))[:, EDGE:-EDGE]
+        expected = own @ own.T / own.shape[-1]
+        found = days.x[k].astype(float)
+        assert_allclose(found @ found.T / found.shape[-1], expected, rtol=1e-3, atol=1e-4 * np.trace(expected) / 11)
+
+
+def test_every_arm_is_described():
+    for name in INFOS["mi_multiday"].methods:
+        assert {"title", "summary", "tag", "labels"} <= set(describe_method(name)), name
+    assert not set(OWN_METHODS) - set(INFOS["mi_multiday"].methods)
+
+
+def test_other_data_are_refused_in_one_line():
+    config = dataclasses.replace(make_config("mi_multiday", INFOS["mi_multiday"]), data="eegbci:7")
+    with pytest.raises(InputError, match="its own recording"):
+        multiday("mi_multiday").plan(config)
+
+
+def test_the_scenario_scores_every_day_but_the_first():
+    info = INFOS["mi_multiday"]
+    config = make_config("mi_multiday", info, methods=("frozen",))
+    scenario = multiday("mi_multiday")
+    (cell,) = scenario.plan(config)
+    meta, arrays = scenario.run_cell(config, cell, lambda words: None)
+    assert arrays["y"].shape == (1, 527)
+    assert arrays["proba/frozen"].shape == (1, 527, 2)
+    assert arrays["onset"] == [127]
+    days = [meta["session_names"][str(d)] for d in arrays["session"]]
+    assert [days[t] for t in (0, 126, 127)] == ["2022-02-27", "2022-03-01", "2022-03-06"]
+    assert (np.diff(arrays["time_s"]) > 0).all()
