@@ -61,7 +61,7 @@ class TangentLR:
 
     def features(self, variables: Variables, x: Array) -> Array:
         """Tangent vector (n_features,) of the window's covariance, before standardisation."""
-        cov = variables.align @ self._covariance(x) @ variables.align.T
+        cov = self._covariance(variables, x)
         whitening = variables.params["reference"]["whitening"]
         # The gradient of eigh is undefined at equal eigenvalues, which whitening brings about.
         return jax.lax.stop_gradient(tangent_vector(cov, whitening))
@@ -79,7 +79,7 @@ class TangentLR:
 
     def fit(self, variables: Variables, trials: Trials, key: Array) -> Variables:
         """Reference, statistics and readout from these trials; ``variables`` gives ``align``."""
-        covs = jax.vmap(lambda x: variables.align @ self._covariance(x) @ variables.align.T)(trials.x)
+        covs = jax.vmap(lambda x: self._covariance(variables, x))(trials.x)
         whitening = inv_sqrtm(riemannian_mean(covs, trials.weight))
         features = jax.vmap(lambda cov: tangent_vector(cov, whitening))(covs)
         share = (trials.weight / jnp.maximum(trials.weight.sum(), 1e-12))[:, None]
@@ -102,5 +102,6 @@ class TangentLR:
         new = {"w": new["w"] * scale, "b": new["b"]}
         return variables._replace(params={**variables.params, "readout": new})
 
-    def _covariance(self, x: Array) -> Array:
-        return oas(covariance(x), self.n_times)
+    def _covariance(self, variables: Variables, x: Array) -> Array:
+        # Shrunk after alignment: towards an identity that means equal variance in every whitened direction.
+        return oas(variables.align @ covariance(x) @ variables.align.T, self.n_times)

@@ -9,7 +9,6 @@ import pytest
 
 from neurodrift.adaptation.contract import Feedback
 from neurodrift.adaptation.decoders.csp_lda import CSPLDA
-from neurodrift.adaptation.decoders.tangent import TangentLR
 from neurodrift.adaptation.methods import (
     Composed,
     ContinualFineTuning,
@@ -252,17 +251,6 @@ def test_the_replay_sample_is_uniform_over_everything_seen():
     kept = jax.jit(jax.vmap(from_stream))(jax.random.split(KEY, 400))
     # Hypergeometric: mean 2, variance 4 · ½ · ½ · 36/39, over 400 draws; 4 standard errors.
     assert abs(kept.mean() - 2.0) < 4 * np.sqrt(36 / 39 / 400)
-
-
-@pytest.mark.parametrize("name", ["ea", "cft", "recal10"])
-def test_methods_run_on_the_tangent_decoder(name):
-    _, _, stream = setting()
-    decoder = TangentLR.create(N_CHANNELS, N_TIMES)
-    variables = jax.jit(streams.trained, static_argnums=3)(decoder, stream.calibration, KEY, "riemannian")
-    adapter = METHODS[name].make()
-    state, classes = jax.jit(lambda: streams.run(adapter, decoder, variables, stream, KEY))()
-    assert all(np.isfinite(leaf).all() for leaf in plain(state.variables))
-    assert (classes[:8] == stream.y[:8]).mean() > 0.5
 
 
 def test_changing_a_rate_does_not_retrace():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from neurodrift.adaptation.decoders.csp_lda import CSPLDA
+from neurodrift.adaptation.decoders.tangent import TangentLR
 from neurodrift.adaptation.registry import METHODS
 
 from . import streams
@@ -104,3 +105,20 @@ def test_wrong_labels_hurt_the_methods_that_learn_from_them(name):
 
 def test_wrong_labels_leave_alignment_alone():
     np.testing.assert_array_equal(accuracy("ea", "stretch", noise=0.5), accuracy("ea", "stretch"))
+
+
+def test_recentering_the_tangent_decoder_recovers_all_a_stretch_took_away():
+    decoder, adapter, frozen = TangentLR.create(8, 64), METHODS["riemann"].make(), METHODS["frozen"].make()
+    train = jax.jit(jax.vmap(lambda s, key: streams.trained(decoder, s.calibration, key, "riemannian")))
+
+    def scorer(adapter):
+        run = jax.jit(jax.vmap(lambda v, s, key: streams.run(adapter, decoder, v, s, key)[1]))
+        return lambda v, s: np.asarray((run(v, s, KEYS) == s.y)[:, -60:].mean(1))
+
+    score, score_frozen = scorer(adapter), scorer(frozen)
+    still, stretched = make(KEYS, *DRIFTS["none"]), make(KEYS, *DRIFTS["stretch"])
+    variables = train(still, KEYS)
+    without_drift = score_frozen(variables, still)
+    assert without_drift.mean() > 0.75
+    assert score_frozen(variables, stretched).mean() < without_drift.mean() - 0.1
+    assert (score(variables, stretched) - without_drift).mean() > -0.03
