@@ -138,8 +138,9 @@ def reference_table(ours: Mapping[str, Any]) -> str:
     text = (
         "An independent simulation of the same experiment (16 people, CSP + LDA from 80 trials, lateral shift, "
         "standard error 2.5 points): reference / ours, accuracy in percent. Ours is over the last 50 trials, when "
-        "every method has had its labels; the reference aligns over 20 windows. Read the ordering, not the decimals. Both "
-        "are simulated: no clean published figure of centimetres against accuracy was found for scalp EEG."
+        "every method has had its labels; the reference aligns over 20 windows. Read the ordering, not the "
+        "decimals. Both are simulated: no clean published figure of centimetres against accuracy was found for "
+        "scalp EEG."
     )
     return text + "\n\n" + markdown(["method", *(f"{s:g} cm" for s in shifts)], body)
 
