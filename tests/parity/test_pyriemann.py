@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from pyriemann.estimation import Covariances
+from pyriemann.geometry.base import invsqrtm
 from pyriemann.geometry.distance import distance_riemann
 from pyriemann.geometry.geodesic import geodesic_riemann
 from pyriemann.geometry.mean import mean_riemann
@@ -12,6 +13,14 @@ from pyriemann.geometry.tangentspace import tangent_space
 from pyriemann.preprocessing import Whitening
 
 from neurodrift.adaptation import spd
+from neurodrift.adaptation.contract import Trials
+from neurodrift.adaptation.decoders.csp_lda import CSPLDA
+from neurodrift.adaptation.methods import (
+    EuclideanAlignment,
+    RiemannianRecentering,
+    SlidingAlignment,
+    with_alignment,
+)
 
 RTOL = 1e-5
 
@@ -89,3 +98,43 @@ def test_float32_whitening_of_microvolts_agrees_with_float64(covs):
     condition = np.linalg.cond(mean_riemann(covs))
     # A relative error of eps in the mean becomes one of up to cond · eps in its inverse square root.
     assert relative(ours, theirs.filters_) < condition * np.finfo(np.float32).eps
+
+
+def observe_all(part, windows):
+    """``align`` after each of windows 10-19, the decoder being calibrated and aligned on windows 0-9."""
+    decoder = CSPLDA.create(8, 200)
+    calibration = Trials(jnp.array(windows[:10]), jnp.arange(10) % 2, jnp.ones(10))
+    mean = "riemannian" if isinstance(part, RiemannianRecentering) else "euclidean"
+    variables = with_alignment(decoder.init(jax.random.key(0)), calibration, mean)
+    memory = part.start(decoder, variables, calibration, jax.random.key(0))
+    aligns = []
+    for x in windows[10:]:
+        memory, variables = part.observe(memory, decoder, variables, jnp.array(x))
+        aligns.append(np.asarray(variables.align))
+    return aligns
+
+
+def ridged(covs):
+    return covs + 1e-6 * np.trace(covs, axis1=1, axis2=2)[:, None, None] / 8 * np.eye(8)
+
+
+@pytest.mark.usefixtures("x64")
+def test_incremental_alignment_whitens_by_the_mean_of_all_windows_so_far(windows, covs):
+    for i, ours in enumerate(observe_all(EuclideanAlignment(), windows), start=10):
+        assert relative(ours, Whitening(metric="euclid").fit(ridged(covs[: i + 1])).filters_) < RTOL
+
+
+@pytest.mark.usefixtures("x64")
+def test_sliding_alignment_whitens_by_the_mean_of_the_last_windows_once_it_is_full(windows, covs):
+    for i, ours in enumerate(observe_all(SlidingAlignment(n_windows=4), windows)[3:], start=13):
+        assert relative(ours, Whitening(metric="euclid").fit(ridged(covs[i - 3 : i + 1])).filters_) < RTOL
+
+
+@pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize("floor", [0.0, 0.1])
+def test_recentering_as_it_runs_follows_the_geodesic(windows, covs, floor):
+    covs = ridged(covs)
+    mean = mean_riemann(covs[:10], tol=1e-12)
+    for i, ours in enumerate(observe_all(RiemannianRecentering(floor=floor), windows), start=10):
+        mean = geodesic_riemann(mean, covs[i], max(1 / (i + 1), floor))
+        assert relative(ours, invsqrtm(mean)) < RTOL
