@@ -139,10 +139,16 @@ _ALL = (
     ),
 )
 
-# Arms of mi_multiday that are no method of the registry: title, summary, tag and labels, as tables show them.
+# Methods of scenarios that are none of the registry's: title, summary, tag and labels, as tables show them.
 DAILY = "daily"
 _MORNING = "those of all past days"
 OWN_METHODS: dict[str, dict[str, str]] = {
+    "invariant": {
+        "title": "Reference-free features",
+        "summary": "the common average is taken out before everything: no change of reference is left",
+        "tag": "causal",
+        "labels": "none",
+    },
     "daily": {
         "title": "Retrained daily",
         "summary": "trained anew each morning on all past days, nothing adapts within the day",
