@@ -208,7 +208,11 @@ def _person_keys(numbers: Array, seed: int) -> Keys:
     return jax.vmap(one)(numbers)
 
 
-@functools.partial(jax.jit, static_argnums=0)
+# run once each, these are not worth an optimised compilation
+_unoptimised = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+
+
+@functools.partial(_unoptimised, static_argnums=0)
 def _plants(timeline: Timeline, keys: Array) -> Plant:
     """Stacked plants of the people with these keys (n_people,); a trial is eight windows of one second."""
     window_s = timeline.seconds_per_trial / 8.0
@@ -247,7 +251,7 @@ class Recorder:
         return Trials(epochs.x, epochs.label, jnp.ones(epochs.label.shape))
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@functools.partial(_unoptimised, static_argnums=0)
 def _start(make_drift: Callable, plants: Plant, drift: tuple[Array, Array], keys: Array) -> Any:
     processes = make_drift(*drift)
     return jax.vmap(lambda plant, key: dataclasses.replace(plant, drift=processes).init(key))(plants, keys)

@@ -28,16 +28,22 @@ def homogeneous_gain(electrodes: Array, positions: Array, sigma: Array | float) 
     electrodes (n_channels, 3) m on the surface, positions (n_sources, 3) m inside, sigma S/m.
     Returns (n_channels, n_sources, 3) V/(A·m). Finite and smooth at the centre.
     """
-    re = electrodes[:, None, :]
-    rq = positions[None, :, :]
-    r = jnp.linalg.norm(electrodes, axis=-1)[:, None]
-    d = jnp.linalg.norm(re - rq, axis=-1)
-    f = d * (r * d + r * r - jnp.sum(re * rq, axis=-1))
+    along_electrode, along_dipole = _factors(electrodes, positions)
+    gain = along_electrode[..., None] * electrodes[:, None, :] + along_dipole[..., None] * positions
+    return gain / (4.0 * jnp.pi * sigma)
+
+
+def _factors(electrodes: Array, positions: Array) -> tuple[Array, Array]:
+    """How much of the electrode's and of the dipole's position vector is in the gain, each (n_channels, n_sources).
+
+    Written out per coordinate: a last axis of length three would keep a batch of heads from being vectorised.
+    """
+    r = jnp.sqrt(sum(electrodes[:, k] ** 2 for k in range(3)))[:, None]
+    d = jnp.sqrt(sum((electrodes[:, k, None] - positions[None, :, k]) ** 2 for k in range(3)))
+    f = d * (r * d + r * r - sum(electrodes[:, k, None] * positions[None, :, k] for k in range(3)))
     # The textbook form divides by |rq|^2, 0/0 at the centre. With c2 = 2/d^3 + (d + r)/(r F) the factor of rq is
     # (2 d.rq/d^3 + 1/d - 1/r - c2 re.rq)/|rq|^2, and |rq|^2 = d^2 - r^2 + 2 re.rq makes it -(2/d^3 + 1/F) exactly.
-    along_electrode = 2.0 / d**3 + (d + r) / (r * f)
-    along_dipole = -(2.0 / d**3 + 1.0 / f)
-    return (along_dipole[..., None] * rq + along_electrode[..., None] * re) / (4.0 * jnp.pi * sigma)
+    return 2.0 / d**3 + (d + r) / (r * f), -(2.0 / d**3 + 1.0 / f)
 
 
 @component
@@ -67,4 +73,11 @@ class SphereHead:
 
     def leadfield(self, electrodes: Array, positions: Array, orientations: Array) -> Array:
         """(n_channels, n_sources) V/(A·m) for dipoles of fixed orientation (n_sources, 3)."""
-        return jnp.einsum("csk,sk->cs", self.gain(electrodes, positions), orientations)
+        # the same as gain times orientation, without the (n_channels, n_sources, 3) array in between
+        facing = sum(electrodes[:, k, None] * orientations[None, :, k] for k in range(3))
+        radial = sum(positions[:, k] * orientations[:, k] for k in range(3))
+        total = jnp.zeros_like(facing)
+        for mu, weight in zip(self.mu, self.weight):
+            along_electrode, along_dipole = _factors(electrodes, mu * positions)
+            total = total + weight * (along_electrode * facing + along_dipole * mu * radial)
+        return total / (4.0 * jnp.pi * self.sigma)

@@ -45,7 +45,7 @@ def test_a_recording_is_the_same_whole_in_pieces_and_trial_by_trial(plant):
         state = pickle.loads(pickle.dumps(jax.tree.map(_to_host, state), protocol=5))
         state = jax.tree.map(_to_device, state, is_leaf=lambda leaf: isinstance(leaf, _HostKey))
         rows.append(epoch)
-    _allclose(whole, jax.tree.map(lambda *leaves: jnp.stack(leaves), *rows), 1e-5)
+    _allclose(whole, jax.tree.map(lambda *leaves: jnp.stack(leaves), *rows), 1e-4)
 
 
 @dataclasses.dataclass
