@@ -102,7 +102,7 @@ def test_the_adapter_of_the_how_to_undoes_a_change_of_gain(examples):
     calibration = Trials(x, jnp.asarray(np.arange(60) % 2), jnp.ones(60))
     decoder = registry.decoder("csp_lda").make(4, 100, 2, 100.0)
     variables = with_alignment(decoder.init(jax.random.key(0)), calibration)
-    adapter = _load(examples / "my_adapter.py").adapter()
+    adapter = _load(examples / "my_adapter.py").adapter
     state = adapter.init(decoder, variables, calibration, jax.random.key(1))
     gain = jnp.array([1.0, 2.0, 0.5, 4.0])[:, None]
     update = jax.jit(adapter.update)
