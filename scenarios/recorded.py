@@ -38,7 +38,7 @@ DECIMATED_TO = 128.0  # Hz, at least
 # features of 64 channels, and the accuracies published for these recordings are of these 21.
 SENSORIMOTOR = tuple(f"{row}{n}" for row in ("FC", "C", "CP") for n in ("5", "3", "1", "z", "2", "4", "6"))
 
-MakeDrift = Callable[[Any, float, float], tuple[Any, ...]]
+MakeDrift = Callable[..., tuple[Any, ...]]  # (montage, severity, onset_s)
 
 
 class Split(NamedTuple):
@@ -170,7 +170,7 @@ class ReplayScenario:
 
 def sources(config: RunConfig) -> list[str]:
     """The recordings that a configuration names; InputError for what cannot be one, or for too few."""
-    names = list(EMBEDDED) if config.data is None else [name.strip() for name in config.data.split(",")]
+    names: list[str] = list(EMBEDDED) if config.data is None else [name.strip() for name in config.data.split(",")]
     for name in names:
         kind, _, rest = name.partition(":")
         if (kind, bool(rest)) not in (("embedded", True), ("eegbci", True)):
@@ -311,7 +311,8 @@ def _play(setup: Setup, plant: Plant, x: Array, y: Array, keys: Array) -> Played
     split, rows = setup.split, jnp.asarray(setup.rows)
 
     def one(x: Array, y: Array, key: Array) -> Played:
-        source = dataclasses.replace(plant.source, x=x, y=y, session=jnp.zeros_like(y))
+        recorded: Any = plant.source
+        source = dataclasses.replace(recorded, x=x, y=y, session=jnp.zeros_like(y))
         here = dataclasses.replace(plant, source=source)
         k_play, k_still = (stream_key(key, name) for name in ("play", "still"))
         epochs = record(here, k_play, split.n_trials)
@@ -387,8 +388,8 @@ def _decode(
 
 def _contrast(rms: Array, y: Array) -> np.ndarray:
     """(n_channels,) V: mean over people of the amplitude of class 1 minus that of class 0."""
-    rms, y = np.asarray(rms), np.asarray(y)
-    return np.mean([r[t == 1].mean(0) - r[t == 0].mean(0) for r, t in zip(rms, y)], axis=0)
+    pairs = zip(np.asarray(rms), np.asarray(y))
+    return np.mean([r[t == 1].mean(0) - r[t == 0].mean(0) for r, t in pairs], axis=0)
 
 
 def lateral_shift(montage: Any, severity: float, onset_s: float) -> tuple[Any, ...]:
