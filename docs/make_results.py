@@ -80,7 +80,11 @@ def page(results: Mapping[str, Any]) -> str:
         parts.append(f"*{results['reference']}*")
     if config.get("quick"):
         parts.append("**A quick run: few people and short training, to show the form. Not a result.**")
-    parts += ["## Verdict", " ".join([verdict["headline"], *verdict["sentences"]])]
+    info = INFOS.get(results["scenario"])
+    if info is not None and len(results["subjects"]) < info.n_subjects:
+        n = len(results["subjects"])
+        parts.append(f"**{n} of the {info.n_subjects} people that the scenario has by default.**")
+    parts += ["## Verdict", verdict["headline"], "\n".join(f"- {sentence}" for sentence in verdict["sentences"])]
     ours = accuracy_by_severity(results)
     if len(ours["severities"]) > 1:
         parts += ["## Accuracy after the onset", severity_table(results, ours)]

@@ -157,19 +157,41 @@ def test_the_notebook_beats_chance_and_shows_what_the_tutorial_tells(monkeypatch
         assert abs(float(percent) - 100 * accuracy[name][1]) <= 2.0
 
 
-def test_every_field_of_results_json_is_documented():
+@pytest.fixture(scope="module")
+def results():
+    """The results of one person and three methods at two severities, whose answers are always right."""
     y = np.arange(120)[None] % 2
     proba = np.stack([1.0 - y, 1.0 * y], -1) * 0.8 + 0.1
     arrays = {"y": y, "onset": np.array([50]), "session": np.zeros(120, int), "time_s": 8.0 * np.arange(120)}
     for method in ("frozen", "ea", "oracle"):
         arrays |= {f"proba/{method}": proba, f"labels/{method}": np.zeros((1, 120), int)}
-    meta = {"severity": 1.0, "severity_unit": "cm", "seed": 0, "subjects": ["P01"], "class_names": ["a", "b"]}
-    spec = {"name": "x", "methods": {"frozen": {}, "ea": {}, "oracle": {}}}
-    results = build_results(spec, {}, {}, [(meta, arrays)], 1)
+    meta = {"severity_unit": "cm", "seed": 0, "subjects": ["P01"], "class_names": ["a", "b"]}
+    spec = {
+        "name": "mi_cap_shift",
+        "title": "T",
+        "severity_unit": "cm",
+        "methods": {"frozen": {}, "ea": {}, "oracle": {}},
+    }
+    cells = [({**meta, "severity": severity}, arrays) for severity in (0.0, 2.0)]
+    return build_results(
+        spec, {"decoder": "csp_lda", "quick": True}, {"python": "3.11"}, cells, 2, command="neurodrift"
+    )
+
+
+def test_every_field_of_results_json_is_documented(results):
     page = (ROOT / "docs/howto/results_json.md").read_text(encoding="utf-8")
     documented = set(re.findall(r"`(\w+)`", page))
     fields = {re.sub(r"_(lo|hi|reason)$", "", name) for name in [*results, *results["table"][0]]}
     assert fields - documented == set()
+
+
+def test_a_result_page_gives_each_method_its_numbers_and_says_what_is_no_result(results):
+    page = _load(ROOT / "docs/make_results.py").page(results)
+    assert "Not a result" in page
+    assert "1 of the 16 people" in page
+    assert "| ea | 100.0 [\u2013, \u2013] | 100.0 [\u2013, \u2013] |" in page
+    assert "| frozen | 78 / 100.0 [\u2013, \u2013] | 63 / 100.0 [\u2013, \u2013] |" in page
+    assert page.count("\n### ") == 2
 
 
 def test_every_scenario_has_its_place_in_the_readme():
