@@ -265,11 +265,12 @@ class Study:
 
     def oracle(self) -> tuple[np.ndarray, np.ndarray]:
         """Each trial by a decoder of all others but its fold, past and future, every run aligned as a whole."""
-        windows = self._aligned_runs("riemannian").windows
+        aligned = self._aligned_runs("riemannian")
         n_trials = len(self.days.y)
         fold = np.arange(n_trials) % N_FOLDS
-        proba = _folds(self.decoder, windows, jnp.asarray(self.days.y), jnp.asarray(fold), self.key)
-        proba = np.asarray(proba)[fold, np.arange(n_trials)]
+        others = jnp.asarray(fold[None] != np.arange(N_FOLDS)[:, None], jnp.float32)
+        fitted = _train(self.decoder, "static", self.spec.alignment, aligned, jnp.asarray(self.days.y), others)
+        proba = np.asarray(_probabilities(self.decoder, fitted, aligned.windows, jnp.asarray(fold)))
         after = self.days.day >= self.onset_day
         return proba, np.where(after, round(after.sum() * (1 - 1 / N_FOLDS)), 0).astype(np.int32)
 
@@ -390,15 +391,14 @@ def _decode(
 
 
 @jax.jit
-def _folds(decoder: Decoder, windows: Array, y: Array, fold: Array, key: Array) -> Array:
-    """Probabilities (n_folds, n_trials, n_classes) of decoders trained without their fold."""
+def _probabilities(decoder: Decoder, fitted: Variables, windows: Array, fold: Array) -> Array:
+    """Probabilities (n_trials, n_classes) of every window by the decoder of its fold."""
 
-    def one(k: Array) -> Array:
-        start = decoder.init(key)
-        fitted = decoder.fit(start, Trials(windows, y, (fold != k).astype(windows.dtype)), key)
-        return jax.vmap(lambda w: jax.nn.softmax(decoder.apply(fitted, w)))(windows)
+    def one(args: tuple[Array, Array]) -> Array:
+        window, k = args
+        return jax.nn.softmax(decoder.apply(jax.tree.map(lambda a: a[k], fitted), window))
 
-    return jax.lax.map(one, jnp.arange(N_FOLDS))
+    return jax.lax.map(one, (windows, fold))
 
 
 def _clock(recording: Recording) -> np.ndarray:
