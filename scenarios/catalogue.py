@@ -13,26 +13,26 @@ from .simulated import MONTAGE, Timeline, simulated
 _SESSION = 40  # trials
 
 
-def _null(severity: Array, onset_s: float) -> tuple:
+def _null(severity: Array, onset_s: Array) -> tuple:
     return (NullDrift(),)
 
 
-def _cap_shift(severity: Array, onset_s: float) -> tuple:
+def _cap_shift(severity: Array, onset_s: Array) -> tuple:
     return (CapShift.lateral(severity / 100.0, onset_s),)
 
 
-def _gel_drying(severity: Array, onset_s: float) -> tuple:
+def _gel_drying(severity: Array, onset_s: Array) -> tuple:
     return (GelDrying.create(make_montage(MONTAGE).n_channels, severity * 1e3, onset_s),)
 
 
-def _reference_switch(severity: Array, onset_s: float) -> tuple:
+def _reference_switch(severity: Array, onset_s: Array) -> tuple:
     montage = make_montage(MONTAGE)
     kinds = jnp.stack([montage.reference_weights(kind) for kind in ("FCz", "average", "mastoids")])
     weights = kinds[jnp.round(severity).astype(jnp.int32)]
-    return (ReferenceSwitch(weights=weights, onset_s=jnp.float32(onset_s)),)
+    return (ReferenceSwitch(weights=weights, onset_s=onset_s),)
 
 
-def _sessions_fatigue(severity: Array, onset_s: float) -> tuple:
+def _sessions_fatigue(severity: Array, onset_s: Array) -> tuple:
     session_s = _SESSION * 36.0
     return (
         SessionJumps.create(session_s, severity),

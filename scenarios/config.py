@@ -1,6 +1,7 @@
 """From what a user asked for to a complete, checked configuration, and back to the command that gives it."""
 
 import math
+import os
 import shlex
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -152,3 +153,8 @@ def _short(value: Any) -> str:
     if isinstance(value, list):
         return ",".join(_short(v) for v in value)
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def jobs_for(info: ScenarioInfo, asked: int | None) -> int:
+    """The number of processes asked for, by default the scenario's, but no more than the machine has cores."""
+    return max(1, min(info.jobs, os.cpu_count() or 1)) if asked is None else asked

@@ -22,6 +22,7 @@ class ScenarioInfo:
     decoders:         those that the scenario accepts
     unit:             what intervals are taken over, "subject" or "session"
     quick_*:          what ``--quick`` runs instead
+    jobs:             processes by default, where the machine has as many cores
     """
 
     name: str
@@ -40,7 +41,8 @@ class ScenarioInfo:
     unit: Literal["subject", "session"] = "subject"
     reference: str = ""
     quick_severities: tuple[float, ...] | None = None
-    quick_subjects: int = 2
+    quick_subjects: int = 6
+    jobs: int = 1
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -68,7 +68,8 @@ def decode_stream(
         return state, (jax.nn.softmax(logits), labels_used(state))
 
     state = adapter.init(decoder, variables, calibration, key)
-    inputs = (stream.x, *stream.labels, stream.session_end)
+    label, available, origin = stream.labels
+    inputs = (stream.x, label, available, origin, stream.session_end)
     _, (proba, used) = jax.lax.scan(trial, state, inputs)
     return proba, used
 
@@ -114,13 +115,14 @@ def rollout_scan(
 ) -> Rollout:
     """The whole loop in one scan: plant, decoder, method and policy; labels are revealed after each trial.
 
-    The policy sees the probabilities decoded from the last trial and sets the stimulation of the next (no
-    stimulation without one), so what is decoded can depend on what was decoded. jittable; vmap over keys, plants
-    and parameters. Raises InputError for a source that cannot be traced: use ``rollout_host`` of neurodrift.sim.host.
+    The policy sees the probabilities decoded from the last trial and sets the stimulation of the next, in [-1, 1] of
+    the stimulator's largest current (no stimulation without a policy), so what is decoded can depend on what was
+    decoded. jittable; vmap over keys, plants and parameters. Raises InputError for a source that cannot be traced:
+    use ``rollout_host`` of neurodrift.sim.host.
     """
     if not plant.source.jittable:
         raise InputError(
-            f"{type(plant.source).__name__} cannot be compiled into a scan; step it with neurodrift.sim.host.rollout_host"
+            f"{type(plant.source).__name__} cannot be compiled into a scan; use neurodrift.sim.host.rollout_host"
         )
     k_plant, k_adapter, k_policy = (stream_key(key, name) for name in ("plant", "adapter", "policy"))
 
@@ -133,7 +135,8 @@ def rollout_scan(
         state = adapter.update(state, x, feedback)
         row = Rollout(proba, epoch.label, labels_used(state), action, epoch.seconds, epoch.conditions)
         if policy is not None:
-            action = policy.act(policy_params, proba, stream_key(k_policy, "act", t))
+            level = policy.act(policy_params, proba, stream_key(k_policy, "act", t))
+            action = jnp.clip(level, -1.0, 1.0) * plant.stimulator.max_current
         return (world, state, action), row
 
     start = (

@@ -27,6 +27,7 @@ _simulated = functools.partial(
     decoders=DECODERS,
     n_subjects=16,
     n_seeds=1,
+    jobs=2,
 )
 
 _ALL = (

@@ -87,6 +87,17 @@ def get_scenario(name: str) -> Scenario:
     return SCENARIOS[name]
 
 
+def make_adapter(name: str) -> Any:
+    """The adapter of a registered method, or of a user's own: ``module:attribute`` names an instance, or a class or
+    function that makes one without arguments."""
+    from ..adaptation.registry import method
+
+    if not is_plugin(name):
+        return method(name).make()
+    found = load_attribute(name)
+    return found if not isinstance(found, type) and hasattr(found, "update") else found()
+
+
 def describe_method(name: str) -> dict[str, Any]:
     """What tables say of a method of the registry or of a scenario's own: title, summary, tag, labels."""
     from ..adaptation.registry import METHODS

@@ -11,7 +11,7 @@ import numpy as np
 from jax import Array
 
 from ..adaptation import registry
-from ..adaptation.contract import Adapter, Decoder, Trials, Variables
+from ..adaptation.contract import Decoder, Trials, Variables
 from ..adaptation.methods import Scheduled, with_alignment
 from ..adaptation.preprocessing import Preprocessing
 from ..sim.builders import replay_plant
@@ -25,7 +25,7 @@ from ..sim.sources.replay import Replay
 from .contract import Cell, Notify, RunConfig, ScenarioInfo
 from .decoding import Stream, decode_stream, reveal
 from .infos import INFOS
-from .lookup import is_plugin, load_attribute
+from .lookup import make_adapter
 from .timing import time_methods
 from .truth import trajectory
 
@@ -251,7 +251,7 @@ def compare(
         if name == "oracle":
             proba, used = _oracle(setup, played, variables, calibration, stream, keys)
         else:
-            proba, used = _decode(adapter(name), setup.decoder, variables, calibration, stream, keys)
+            proba, used = _decode(make_adapter(name), setup.decoder, variables, calibration, stream, keys)
         arrays[f"proba/{name}"] = np.asarray(proba, np.float32)
         arrays[f"labels/{name}"] = np.asarray(used, np.int32)
     conditions = jax.tree.map(lambda a: np.asarray(a[:, scored]), played.conditions)
@@ -277,14 +277,6 @@ def compare(
         ],
     }
     return meta, arrays
-
-
-def adapter(name: str) -> Adapter:
-    """The registry's method, or the object that ``module:attribute`` names."""
-    if is_plugin(name):
-        found = load_attribute(name)
-        return found() if isinstance(found, type) else found
-    return registry.method(name).make()
 
 
 def time_replay(setup: Setup, recording: Recording, config: RunConfig) -> dict[str, Any]:

@@ -174,7 +174,7 @@ def drift(cells: Sequence[Cell]) -> list[dict[str, Any]]:
 
 
 def topographies(cells: Sequence[Cell]) -> list[dict[str, Any]]:
-    """Topographies before and after by severity, V: mean over cells, weighted by their subjects."""
+    """Topographies before and after by severity, V: those of the first cell."""
     groups: dict[tuple, list[Cell]] = {}
     for cell in sorted(cells, key=cell_order):
         meta, arrays = cell
@@ -182,11 +182,8 @@ def topographies(cells: Sequence[Cell]) -> list[dict[str, Any]]:
             groups.setdefault((meta.get("severity"), tuple(meta["ch_names"])), []).append(cell)
     out = []
     for (severity, ch_names), members in groups.items():
-        weight = [len(meta["subjects"]) for meta, _ in members]
-        before, after = (
-            np.average([np.asarray(arrays[f"topography/{when}"], float) for _, arrays in members], 0, weight)
-            for when in ("before", "after")
-        )
+        # one cell's, not a mean: caps that move to different sides would blur each other
+        before, after = (np.asarray(members[0][1][f"topography/{when}"], float) for when in ("before", "after"))
         out.append(
             {
                 "severity": severity,

@@ -23,6 +23,7 @@ from ..sim.plant import Epoch, Plant, run_trial
 from .contract import Cell, Notify, RunConfig, ScenarioInfo
 from .decoding import Stream, decode_stream, reveal
 from .infos import INFOS
+from .lookup import make_adapter
 from .timing import time_methods
 from .truth import topography, trajectory
 
@@ -62,12 +63,12 @@ class Timeline(NamedTuple):
 class SimulatedScenario:
     """Motor imagery of simulated people under a drift.
 
-    make_drift(severity (), onset_s) -> tuple of processes; severity is traced, so one compilation serves all.
+    make_drift(severity (), onset_s ()) -> tuple of processes; severity is traced, so one compilation serves all.
     """
 
     info: ScenarioInfo
     timeline: Timeline
-    make_drift: Callable[[Array, float], tuple[Any, ...]]
+    make_drift: Callable[[Array, Array], tuple[Any, ...]]
 
     def plan(self, config: RunConfig) -> list[Cell]:
         people = [f"P{i + 1:02d}" for i in range(config.subjects)]
@@ -111,7 +112,7 @@ class SimulatedScenario:
                 stream = stream._replace(x=_centre(stream.x))
                 proba, used = _decode(Composed(), setup.decoder, source, centred, stream, keys.adapter)
             else:
-                adapter = registry.method(name).make()
+                adapter = make_adapter(name)
                 proba, used = _decode(adapter, setup.decoder, variables, calibration, stream, keys.adapter)
             arrays[f"proba/{name}"] = np.asarray(proba, np.float32)
             arrays[f"labels/{name}"] = np.asarray(used, np.int32)
@@ -136,6 +137,7 @@ class SimulatedScenario:
             "positions": np.asarray(montage.positions[: montage.n_channels], float).round(6).tolist(),
             "class_names": list(CLASS_NAMES),
             "drift_units": units,
+            "topography_title": "mu pattern of one person, left minus right hand area",
         }
         return meta, arrays
 
@@ -182,7 +184,7 @@ class Setup:
         spec = registry.decoder(self.decoder_name)
         decoder = spec.make(make_montage(MONTAGE).n_channels, self.preprocessing.n_times_out, 2, DECODER_SFREQ)
         if self.quick and hasattr(decoder, "epochs"):
-            decoder = dataclasses.replace(decoder, epochs=5)
+            decoder = dataclasses.replace(decoder, epochs=5)  # type: ignore[type-var]
         return decoder
 
 
@@ -364,6 +366,6 @@ def _sessions(timeline: Timeline) -> np.ndarray:
 
 
 def simulated(
-    name: str, timeline: Timeline, make_drift: Callable[[Array, float], tuple[Any, ...]]
+    name: str, timeline: Timeline, make_drift: Callable[[Array, Array], tuple[Any, ...]]
 ) -> SimulatedScenario:
     return SimulatedScenario(INFOS[name], timeline, make_drift)

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..adaptation import registry
 from ..adaptation.contract import Decoder, Feedback, Trials, Variables
+from .lookup import is_plugin, make_adapter
 
 N_CALLS = 150
 
@@ -22,9 +23,9 @@ def time_methods(
     The oracle and a scenario's own methods are not timed: the first learns nothing online.
     """
     return {
-        name: _time(registry.method(name).make(), decoder, variables, calibration)
+        name: _time(make_adapter(name), decoder, variables, calibration)
         for name in methods
-        if name != "oracle" and name in registry.METHODS
+        if name != "oracle" and (name in registry.METHODS or is_plugin(name))
     }
 
 

@@ -51,6 +51,6 @@ def _pattern(plants: Plant, conditions: Conditions) -> Any:
 
 
 def topography(plants: Plant, conditions: Conditions) -> np.ndarray:
-    """(n_channels,) V: mean over people of the mu pattern of the left minus the right hand area, as the electrodes
-    see it where they are (leading axis of both arguments: people)."""
-    return np.asarray(_pattern(plants, conditions)).mean(0)
+    """(n_channels,) V: the mu pattern of the left minus the right hand area of the first person, as the electrodes
+    see it where they are (leading axis of both arguments: people, whose caps may move to different sides)."""
+    return np.asarray(_pattern(plants, conditions))[0]

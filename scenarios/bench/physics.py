@@ -43,7 +43,6 @@ def bench(quick: bool) -> list[Row]:
     return rows
 
 
-
 def _rates(candidates: list[tuple[Callable[[], Any], int]], repetitions: int) -> list[float]:
     """Median of work per second of each (function, work), the candidates taking turns."""
     for function, _ in candidates:

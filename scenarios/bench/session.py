@@ -31,7 +31,8 @@ def bench(quick: bool) -> list[Row]:
             times.append(time.perf_counter() - start)
         speed = batch * n_windows * WINDOW_S / float(np.median(times))
         name = "whole session" if batch == 1 else f"whole session, {batch} at once"
-        rows.append(dict(name=name, ours=speed, peer=None, peer_name=None, ratio=None, unit="x real time"))
+        row = {"name": name, "ours": speed, "peer": None, "peer_name": None, "ratio": None, "unit": "x real time"}
+        rows.append(row)
     return rows
 
 

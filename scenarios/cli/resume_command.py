@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from .parsing import Argument, Flag
+from .parsing import Argument, Count, Flag
 
 
 @dataclasses.dataclass
@@ -16,8 +16,8 @@ class Options:
 
     folder: Argument[Annotated[Path, tyro.conf.arg(metavar="DIR")]]
     """the folder given to, or printed by, neurodrift run"""
-    jobs: int = 1
-    """cells run in this many processes"""
+    jobs: Count = None
+    """cells run in this many processes (default: the scenario's)"""
     json: Flag = False
     """print results.json instead of the table"""
 
@@ -28,7 +28,9 @@ def execute(options: Options) -> int:
 
     prepare()
     from ...sim.errors import InputError
+    from ..config import jobs_for
     from ..contract import RunConfig
+    from ..lookup import get_info
     from ..progress import for_terminal
     from ..runner import run
     from ..storage import RunFolder
@@ -41,7 +43,13 @@ def execute(options: Options) -> int:
         raise InputError(f"{options.folder} holds no plan.json, so no run to resume; start one: neurodrift run")
     config = RunConfig.from_json(plan["config"])
     return carry_out(
-        lambda: run(config.scenario, config, options.folder, jobs=options.jobs, progress=for_terminal()),
+        lambda: run(
+            config.scenario,
+            config,
+            options.folder,
+            jobs=jobs_for(get_info(config.scenario), options.jobs),
+            progress=for_terminal(),
+        ),
         options.folder,
         options.json,
         f"neurodrift resume {shlex.quote(str(options.folder))}",

@@ -40,8 +40,8 @@ class Options:
     """probability that a label is wrong"""
     out: Folder = None
     """folder for the results (default: runs/SCENARIO-ID)"""
-    jobs: int = 1
-    """cells run in this many processes"""
+    jobs: Count = None
+    """cells run in this many processes (default: the scenario's)"""
     json: Flag = False
     """print results.json instead of the table"""
     quick: Flag = False
@@ -56,7 +56,7 @@ def execute(options: Options) -> int:
     from .environment import prepare
 
     prepare()
-    from ..config import make_config, parse_names, parse_numbers
+    from ..config import jobs_for, make_config, parse_names, parse_numbers
     from ..contract import digest
     from ..lookup import is_plugin
     from ..progress import for_terminal
@@ -82,7 +82,7 @@ def execute(options: Options) -> int:
     run_id = digest([config.to_json(), code, data_version(config.data)])[:8]
     out = options.out or Path("runs") / f"{info.name}-{run_id}"
     return carry_out(
-        lambda: run(options.scenario, config, out, jobs=options.jobs, progress=for_terminal()),
+        lambda: run(options.scenario, config, out, jobs=jobs_for(info, options.jobs), progress=for_terminal()),
         out,
         options.json,
         f"neurodrift resume {shlex.quote(str(out))}",

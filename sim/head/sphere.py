@@ -68,15 +68,17 @@ class SphereHead:
 
     def gain(self, electrodes: Array, positions: Array) -> Array:
         """(n_channels, n_sources, 3) V/(A·m) for electrodes (n_channels, 3) m and dipoles at (n_sources, 3) m."""
-        gains = [w * homogeneous_gain(electrodes, m * positions, self.sigma) for m, w in zip(self.mu, self.weight)]
-        return sum(gains[1:], gains[0])
+        gain = jnp.zeros((electrodes.shape[0], *positions.shape))
+        for mu, weight in zip(self.mu, self.weight):
+            gain = gain + weight * homogeneous_gain(electrodes, mu * positions, self.sigma)
+        return gain
 
     def leadfield(self, electrodes: Array, positions: Array, orientations: Array) -> Array:
         """(n_channels, n_sources) V/(A·m) for dipoles of fixed orientation (n_sources, 3)."""
         # the same as gain times orientation, without the (n_channels, n_sources, 3) array in between
         facing = sum(electrodes[:, k, None] * orientations[None, :, k] for k in range(3))
         radial = sum(positions[:, k] * orientations[:, k] for k in range(3))
-        total = jnp.zeros_like(facing)
+        total = jnp.zeros((electrodes.shape[0], positions.shape[0]))
         for mu, weight in zip(self.mu, self.weight):
             along_electrode, along_dipole = _factors(electrodes, mu * positions)
             total = total + weight * (along_electrode * facing + along_dipole * mu * radial)
