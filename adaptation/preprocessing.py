@@ -6,6 +6,7 @@ from jax import Array
 
 from ..sim.errors import InputError
 from ..sim.pytree import component, static
+from .spd import covariance, oas, sqrtm
 
 
 @component
@@ -93,3 +94,12 @@ def compressed(x: Array) -> Array:
     """
     n_channels, n_times = x.shape
     return jnp.linalg.qr(x.T, mode="r").T * np.float32(np.sqrt(n_channels / n_times))
+
+
+def shrunk(x: Array, n_samples: int) -> Array:
+    """A window (n_channels, n_channels) whose covariance is that of x (n_channels, n_times) shrunk by OAS.
+
+    ``n_samples``: how many of its samples were recorded. Single trials with a railing electrode have covariances next
+    to singular, which pull a Riemannian mean away; estimating them by OAS before anything else is the usual order.
+    """
+    return sqrtm(oas(covariance(x), n_samples)) * np.float32(np.sqrt(x.shape[0]))

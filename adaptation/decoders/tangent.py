@@ -9,7 +9,7 @@ from jax import Array
 from ...sim.errors import InputError
 from ...sim.pytree import component, static
 from ..contract import Trials, Variables
-from ..spd import covariance, inv_sqrtm, oas, riemannian_mean, tangent_vector
+from ..spd import covariance, inv_sqrtm, oas, regularised, riemannian_mean, tangent_vector
 from .logistic import fit_logistic
 
 
@@ -21,7 +21,8 @@ class TangentLR:
             readout {"w": (n_classes, n_features), "b": (n_classes,)}, n_features = n_channels(n_channels+1)/2
     stats:  features {"mean": (n_features,), "var": (n_features,)}
     ``c`` is scikit-learn's inverse penalty, on features before standardisation. Covariances are shrunk by
-    OAS, which keeps windows shorter than n_channels samples invertible. The reference is found by Karcher
+    OAS (off with ``shrinkage`` False, for windows that are shrunk already), which keeps windows shorter than
+    n_channels samples invertible. The reference is found by Karcher
     steps, not by descent: no gradient passes it.
     """
 
@@ -29,6 +30,7 @@ class TangentLR:
     n_times: int = static()
     n_classes: int = static()
     c: float = 1.0
+    shrinkage: bool = static(default=True)
 
     @classmethod
     def create(
@@ -103,5 +105,6 @@ class TangentLR:
         return variables._replace(params={**variables.params, "readout": new})
 
     def _covariance(self, variables: Variables, x: Array) -> Array:
+        cov = variables.align @ covariance(x) @ variables.align.T
         # Shrunk after alignment: towards an identity that means equal variance in every whitened direction.
-        return oas(variables.align @ covariance(x) @ variables.align.T, self.n_times)
+        return oas(cov, self.n_times) if self.shrinkage else regularised(cov)

@@ -39,7 +39,7 @@ class MotorImagery:
     frequency (3, 2) Hz and moment (3, 2) A·m (rms) of mu and beta per area; a_rest (2,) 1/s; erd_contra and
     erd_ipsi () power fractions; rebound () relative beta power above rest after the end; trial_sd () log-amplitude
     spread over trials; positions (3, 3) m; orientations (3, 3); coupling () 1/(A s) of stimulation into
-    dz/dt (600, assumed: 2 mA in resonance adds half of the resting power).
+    dz/dt (1200, assumed: 2 mA in resonance triples the resting power).
     Stimulation has two contacts, over the left and the right hand area.
     """
 
@@ -91,7 +91,7 @@ class MotorImagery:
             trial_sd=jnp.float32(0.15),
             positions=place * (radius - depth),
             orientations=0.75 * place + np.sqrt(1 - 0.75**2) * tangent,
-            coupling=jnp.float32(600.0),
+            coupling=jnp.float32(1200.0),
             **static_fields,
         )
 

