@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..adaptation.contract import Feedback, Trials, Variables
+from ..adaptation.methods import with_alignment
 from ..sim.clock import Clock
 from ..sim.conditions import Conditions
 from ..sim.keys import stream_key
@@ -272,8 +273,9 @@ def survives_windows_that_are_not_numbers(case: Case) -> None:
 
 
 def _fitted(case: Case) -> Variables:
-    decoder = case.component
-    return decoder.fit(decoder.init(case.key), _trials(case.x[:32], case.y[:32]), case.key)
+    """Trained behind the alignment of its trials, as every scenario does: windows reach it whitened."""
+    decoder, trials = case.component, _trials(case.x[:32], case.y[:32])
+    return decoder.fit(with_alignment(decoder.init(case.key), trials), trials, case.key)
 
 
 def variables_have_the_declared_layers(case: Case) -> None:

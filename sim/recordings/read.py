@@ -1,8 +1,10 @@
 """Recordings on disk through MNE, as labelled trials in volts, de-identified by taking only what is listed."""
 
+import contextlib
+import logging
 import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -215,11 +217,23 @@ def _check_scale(x: np.ndarray, good: np.ndarray, path: Path) -> None:
         )
 
 
+@contextlib.contextmanager
+def _quiet_log() -> Iterator[None]:
+    """MNE warns through ``warnings``, which we collect, and for some handlers through its log as well."""
+    logger = logging.getLogger("mne")
+    handlers, propagate = logger.handlers[:], logger.propagate
+    logger.handlers, logger.propagate = [logging.NullHandler()], False
+    try:
+        yield
+    finally:
+        logger.handlers, logger.propagate = handlers, propagate
+
+
 def _guarded(action: Callable[[], Any], path: Path) -> tuple[Any, list[str]]:
     """Run a reader: any exception becomes an InputError, warnings are returned as text."""
     import mne
 
-    with warnings.catch_warnings(record=True) as caught, mne.utils.use_log_level("WARNING"):
+    with warnings.catch_warnings(record=True) as caught, mne.utils.use_log_level("WARNING"), _quiet_log():
         warnings.simplefilter("always")
         try:
             result = action()

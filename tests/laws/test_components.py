@@ -1,5 +1,6 @@
 """The laws of every registered component: what `neurodrift check` runs on a user's own, run on ours."""
 
+import dataclasses
 import functools
 
 import jax
@@ -18,6 +19,12 @@ N_CHANNELS = 8
 MONTAGE = ("F3", "F4", "C3", "Cz", "C4", "P3", "Pz", "P4")
 
 
+def _channels_only():
+    """The montage without hidden reference sites, as the laws' conditions have none."""
+    montage = make_montage(MONTAGE)
+    return dataclasses.replace(montage, positions=montage.positions[:N_CHANNELS], reference_names=())
+
+
 def _replay():
     x = 20e-6 * np.random.default_rng(0).standard_normal((5, N_CHANNELS, 100))
     return Replay.create(x, np.array([0, 1, 1, 0, 1]), 100.0)
@@ -26,7 +33,7 @@ def _replay():
 COMPONENTS = {
     **{("adapter", name): spec.make for name, spec in METHODS.items() if name != "oracle"},
     **{("decoder", name): functools.partial(spec.make, N_CHANNELS, 256, 2, 128.0) for name, spec in DECODERS.items()},
-    **{("drift", name): functools.partial(make_drift, name, make_montage(MONTAGE), 2.0, 5.0) for name in DRIFTS},
+    **{("drift", name): functools.partial(make_drift, name, _channels_only(), 2.0, 5.0) for name in DRIFTS},
     ("source", "motor_imagery"): lambda: MotorImagery.sample(jax.random.key(0), window_s=0.5, sfreq=100.0),
     ("source", "replay"): _replay,
     ("source", "jansen_rit"): lambda: jansen_rit_plant(jax.random.key(0), MONTAGE, n_nodes=3).source,
