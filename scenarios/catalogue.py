@@ -35,8 +35,8 @@ def _reference_switch(severity: Array, onset_s: Array) -> tuple:
 def _sessions_fatigue(severity: Array, onset_s: Array) -> tuple:
     session_s = _SESSION * 36.0
     return (
-        SessionJumps.create(session_s, severity),
-        Fatigue.trejo(onset_s, duration_s=2 * 3600.0, severity=severity),
+        SessionJumps.create(session_s, severity, onset_s),
+        Fatigue.trejo(onset_s, duration_s=4 * _SESSION * 36.0, severity=severity),
     )
 
 
@@ -44,7 +44,9 @@ SCENARIOS: dict[str, Scenario] = {
     "mi_null": simulated("mi_null", Timeline(), _null),
     "mi_cap_shift": simulated("mi_cap_shift", Timeline(), _cap_shift),
     # five hours after the onset: a trial every two and a half minutes of drift time
-    "mi_gel_drying": simulated("mi_gel_drying", Timeline(seconds_per_trial=150.0, oracle_blocks=4), _gel_drying),
+    "mi_gel_drying": simulated(
+        "mi_gel_drying", Timeline(seconds_per_trial=150.0, oracle_blocks=4, announced=False), _gel_drying
+    ),
     "mi_reference_switch": simulated("mi_reference_switch", Timeline(), _reference_switch),
     # five sessions of 40 trials over two hours; the first is the nominal one
     "mi_sessions_fatigue": simulated(

@@ -240,7 +240,8 @@ def compare(
     played = _play(setup, dataclasses.replace(plant, source=_empty(replay)), x, y, keys)
     variables, calibration = _train(setup, played, keys)
     scored = slice(split.n_calibration, None)
-    ends = jnp.zeros(split.n_trials - split.n_calibration, bool)
+    # whoever puts a cap back knows it: the session before the onset ends with its last trial
+    ends = jnp.arange(split.n_trials - split.n_calibration) == split.n_before - 1
     arrays: dict[str, np.ndarray] = {}
     labels = _reveal(
         keys, played.y[:, scored], setup.n_classes, config.label_delay, config.label_missing, config.label_noise

@@ -40,7 +40,8 @@ class Timeline(NamedTuple):
     """Static lengths of a run, in trials: calibration (never scored), before and after the onset, sessions.
 
     seconds_per_trial of drift time (a trial lasts 8 s; more where pauses are skipped); session trials, 0 for one
-    session; oracle_blocks after the onset, each with an oracle of its own.
+    session; oracle_blocks after the onset, each with an oracle of its own; announced: the methods are told that a
+    session ends at the onset (the cap is put on again), which also starts a period of recalibration.
     """
 
     n_calibration: int = 80
@@ -49,6 +50,7 @@ class Timeline(NamedTuple):
     seconds_per_trial: float = 8.0
     session: int = 0
     oracle_blocks: int = 1
+    announced: bool = True
 
     @property
     def n_trials(self) -> int:
@@ -94,7 +96,10 @@ class SimulatedScenario:
         drifting = dataclasses.replace(still, severity=cell.severity, onset_s=self.timeline.onset_s)
         epochs = drifting.record(keys.session, self.timeline.n_trials)
         session = _sessions(self.timeline)
-        ends = jnp.asarray(np.append(session[1:] != session[:-1], False))
+        last = np.append(session[1:] != session[:-1], False)
+        # whoever puts the cap back knows it, not where it sits now
+        last[self.timeline.n_before - 1] |= self.timeline.announced
+        ends = jnp.asarray(last)
         labels = _reveal_all(keys.labels, epochs.label, config.label_delay, config.label_missing, config.label_noise)
         arrays: dict[str, np.ndarray] = {}
         for name in config.methods:
@@ -103,7 +108,9 @@ class SimulatedScenario:
             if name == "oracle":
                 blocks, block_of_trial = _oracle(still, keys, epochs.conditions, variables)
                 adapter = registry.method(name).make(
-                    blocks=blocks, block_of_trial=block_of_trial, labels=jnp.int32(self.timeline.n_calibration)
+                    blocks=blocks,
+                    block_of_trial=block_of_trial,
+                    labels=jnp.int32(self.timeline.n_calibration * self.timeline.oracle_blocks),
                 )
                 proba, used = _decode_each(adapter, setup.decoder, variables, calibration, stream, keys.adapter)
             elif name == INVARIANT:

@@ -80,20 +80,22 @@ class WalkState(NamedTuple):
 
 @component
 class GainDrift:
-    """Amplifier gains wander: a random walk of ``rate`` () per sqrt(hour) in log gain (1-2 % per hour)."""
+    """Amplifier gains wander from ``onset_s`` () s on: log gain walks by ``rate`` () per sqrt(hour) (1-2 %)."""
 
     rate: Array
+    onset_s: Array
     template: Array  # (n_channels,) zeros: gives the state its shape
 
     @classmethod
-    def create(cls, n_channels: int, rate: float | Array = 0.02) -> "GainDrift":
-        return cls(rate=jnp.asarray(rate, jnp.float32), template=jnp.zeros(n_channels))
+    def create(cls, n_channels: int, rate: float | Array = 0.02, onset_s: float | Array = 0.0) -> "GainDrift":
+        onset = jnp.asarray(onset_s, jnp.float32)
+        return cls(rate=jnp.asarray(rate, jnp.float32), onset_s=onset, template=jnp.zeros(n_channels))
 
     def init(self, key: Array) -> WalkState:
         return WalkState(self.template)
 
     def step(self, state: WalkState, conditions: Conditions, clock: Clock, key: Array) -> tuple[WalkState, Conditions]:
-        sd = self.rate * jnp.sqrt(clock.window_s / 3600.0)
+        sd = self.rate * jnp.sqrt(clock.window_s / 3600.0) * (clock.seconds >= self.onset_s)
         walk = state.log_gain + sd * jax.random.normal(key, state.log_gain.shape)
         return WalkState(walk), dataclasses.replace(conditions, gain=conditions.gain * jnp.exp(walk))
 

@@ -42,7 +42,7 @@ DRIFTS: dict[str, DriftSpec] = {
     "gain": DriftSpec(
         "amplifier gains wander",
         "% per sqrt(hour)",
-        lambda montage, severity, onset_s: GainDrift.create(montage.n_channels, severity / 100.0),
+        lambda montage, severity, onset_s: GainDrift.create(montage.n_channels, severity / 100.0, onset_s),
     ),
     "channel_loss": DriftSpec(
         "electrodes fall off for good",
@@ -65,7 +65,7 @@ DRIFTS: dict[str, DriftSpec] = {
     "session_jumps": DriftSpec(
         "a new mounting of the cap every quarter of an hour",
         "multiples of 7.5 mm and 5 % of mixing",
-        lambda montage, severity, onset_s: SessionJumps.create(900.0, severity),
+        lambda montage, severity, onset_s: SessionJumps.create(900.0, severity, onset_s),
     ),
     "state_switch": DriftSpec(
         "a switch into drowsiness",

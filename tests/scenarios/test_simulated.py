@@ -1,0 +1,96 @@
+"""Simulated scenarios: what a cell holds, and the ordering that the drift must bring about."""
+
+import json
+
+import numpy as np
+import pytest
+
+from neurodrift.scenarios.config import make_config
+from neurodrift.scenarios.infos import INFOS
+from neurodrift.scenarios.lookup import get_scenario
+from neurodrift.sim.drift import DRIFTS, make_drift
+
+
+def _run(name, **choices):
+    scenario = get_scenario(name)
+    config = make_config(name, INFOS[name], **choices)
+    return [scenario.run_cell(config, cell, lambda text: None) for cell in scenario.plan(config)]
+
+
+@pytest.fixture(scope="module")
+def cell():
+    methods = ("frozen", "ea", "recal10", "oracle")
+    return _run("mi_cap_shift", methods=methods, severities=(3.0,), subjects=3)[0]
+
+
+def test_a_cell_holds_what_the_tables_read(cell):
+    meta, arrays = cell
+    json.dumps(meta, allow_nan=False)
+    assert meta["subjects"] == ["P01", "P02", "P03"]
+    assert arrays["y"].shape == (3, 170)
+    # classes come in balanced pairs
+    np.testing.assert_array_equal(arrays["y"].reshape(3, -1, 2).sum(-1), 1)
+    assert set(arrays["onset"]) == {50}
+    shift = arrays["drift/cap displacement"]
+    np.testing.assert_allclose(shift, np.where(np.arange(170) < 50, 0.0, 3.0), atol=1e-4)
+    for name in ("frozen", "ea", "recal10", "oracle"):
+        np.testing.assert_allclose(arrays[f"proba/{name}"].sum(-1), 1.0, rtol=1e-5)
+
+
+def test_labels_are_counted_as_they_are_spent(cell):
+    _, arrays = cell
+    assert not arrays["labels/frozen"].any()
+    assert not arrays["labels/ea"].any()
+    # the cap is put back after trial 50, and the ten labels that follow recalibrate
+    np.testing.assert_array_equal(arrays["labels/recal10"][:, 49:60], np.tile(np.arange(11), (3, 1)))
+    assert set(arrays["labels/recal10"][:, 149]) == {10}
+
+
+def test_methods_agree_with_frozen_until_they_have_learnt_something(cell):
+    _, arrays = cell
+    np.testing.assert_allclose(arrays["proba/recal10"][:, :60], arrays["proba/frozen"][:, :60], atol=1e-6)
+    np.testing.assert_allclose(arrays["proba/oracle"][:, :50], arrays["proba/frozen"][:, :50], atol=1e-6)
+    assert np.abs(arrays["proba/recal10"][:, 60:] - arrays["proba/frozen"][:, 60:]).max() > 0.05
+
+
+def test_a_decoder_behind_the_common_average_does_not_notice_a_new_reference():
+    choices = {"methods": ("invariant", "frozen"), "subjects": 2}
+    (_, still), (_, average) = _run("mi_reference_switch", severities=(0.0, 1.0), **choices)
+    np.testing.assert_allclose(still["proba/invariant"], average["proba/invariant"], atol=2e-2)
+    assert np.abs(still["proba/frozen"] - average["proba/frozen"])[:, 50:].max() > 0.1
+
+
+@pytest.mark.parametrize("name", DRIFTS)
+def test_no_drift_acts_before_its_onset(name):
+    import jax
+    import jax.numpy as jnp
+
+    from neurodrift.sim.clock import Clock
+    from neurodrift.sim.conditions import Conditions
+    from neurodrift.sim.head import make_montage
+
+    montage = make_montage("10-20-19")
+    nominal = Conditions.nominal(19, montage.reference_weights("FCz"))
+    process = make_drift(name, montage, 2.0, 30.0)
+    state = process.init(jax.random.key(0))
+    for tick in range(30):
+        key = jax.random.fold_in(jax.random.key(1), tick)
+        state, conditions = process.step(state, nominal, Clock(jnp.int32(tick), jnp.float32(1.0)), key)
+        for before, now in zip(jax.tree.leaves(nominal), jax.tree.leaves(conditions), strict=True):
+            np.testing.assert_allclose(now, before, atol=1e-7)
+
+
+@pytest.mark.slow
+def test_the_shift_experiment_orders_the_methods_as_published():
+    methods = ("frozen", "ea", "recal20", "scratch20")
+    accuracy = {}
+    for meta, arrays in _run("mi_cap_shift", methods=methods):
+        correct = {m: (arrays[f"proba/{m}"].argmax(-1) == arrays["y"])[:, -50:].mean() for m in methods}
+        accuracy[meta["severity"]] = correct
+    frozen = [accuracy[s]["frozen"] for s in sorted(accuracy)]
+    assert frozen == sorted(frozen, reverse=True)
+    for severity in (1.0, 2.0, 3.0, 4.0):
+        found = accuracy[severity]
+        assert found["ea"] > found["frozen"]
+        assert found["recal20"] > found["frozen"]
+        assert found["scratch20"] <= found["recal20"]
