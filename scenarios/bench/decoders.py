@@ -129,7 +129,7 @@ def _peer(x: np.ndarray, y: np.ndarray) -> dict[str, Call]:
     from .braindecode import braindecode_models
 
     try:
-        import torch
+        import torch  # pyright: ignore[reportMissingImports]
 
         models = braindecode_models()
     except ImportError:
