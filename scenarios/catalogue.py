@@ -41,8 +41,9 @@ def _sessions_fatigue(severity: Array, onset_s: Array) -> tuple:
 
 
 SCENARIOS: dict[str, Scenario] = {
-    "mi_null": simulated("mi_null", Timeline(), _null),
-    "mi_cap_shift": simulated("mi_cap_shift", Timeline(), _cap_shift),
+    "mi_null": simulated("mi_null", Timeline(announced=False), _null),
+    # the cap slips in mid-session and nobody says so: methods that wait for a period or a session end pay for it
+    "mi_cap_shift": simulated("mi_cap_shift", Timeline(announced=False), _cap_shift),
     # five hours after the onset: a trial every two and a half minutes of drift time
     "mi_gel_drying": simulated(
         "mi_gel_drying", Timeline(seconds_per_trial=150.0, oracle_blocks=4, announced=False), _gel_drying

@@ -44,7 +44,7 @@ _ALL = (
     _simulated(
         name="mi_cap_shift",
         title="Motor imagery, the cap moves",
-        summary="Left/right motor imagery; the cap is put back some centimetres away from where calibration saw it.",
+        summary="Left/right motor imagery; in mid-session, unannounced, the cap slips some centimetres sideways.",
         severity_name="cap shift",
         severity_unit="cm",
         severities=(0.0, 1.0, 2.0, 3.0, 4.0),

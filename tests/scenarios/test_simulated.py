@@ -41,16 +41,16 @@ def test_labels_are_counted_as_they_are_spent(cell):
     _, arrays = cell
     assert not arrays["labels/frozen"].any()
     assert not arrays["labels/ea"].any()
-    # the cap is put back after trial 50, and the ten labels that follow recalibrate
-    np.testing.assert_array_equal(arrays["labels/recal10"][:, 49:60], np.tile(np.arange(11), (3, 1)))
-    assert set(arrays["labels/recal10"][:, 149]) == {10}
+    # nobody announces the slip: the next period begins a hundred trials after the calibration, and ten labels follow
+    np.testing.assert_array_equal(arrays["labels/recal10"][:, 99:110], np.tile(np.arange(11), (3, 1)))
+    assert set(arrays["labels/recal10"][:, 169]) == {10}
 
 
 def test_methods_agree_with_frozen_until_they_have_learnt_something(cell):
     _, arrays = cell
-    np.testing.assert_allclose(arrays["proba/recal10"][:, :60], arrays["proba/frozen"][:, :60], atol=1e-6)
+    np.testing.assert_allclose(arrays["proba/recal10"][:, :110], arrays["proba/frozen"][:, :110], atol=1e-6)
     np.testing.assert_allclose(arrays["proba/oracle"][:, :50], arrays["proba/frozen"][:, :50], atol=1e-6)
-    assert np.abs(arrays["proba/recal10"][:, 60:] - arrays["proba/frozen"][:, 60:]).max() > 0.05
+    assert np.abs(arrays["proba/recal10"][:, 110:] - arrays["proba/frozen"][:, 110:]).max() > 0.05
 
 
 def test_a_decoder_behind_the_common_average_does_not_notice_a_new_reference():
