@@ -32,19 +32,19 @@ N_FOLDS = 10
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What is free in the arms; never chosen on the recording that is scored (see CHOSEN).
+    """What is free in the arms, by default the field's values; nothing is chosen on the recording that is scored.
 
-    c:              inverse penalty of the tangent-space readout
-    session_weight: windows that the mean of the past days counts when a run begins
-    floor:          least weight of a new window in the running mean
-    ridge, gain:    of the online readout: its prior precision, and the weight of a label beside one of the past
+    c:              inverse penalty of the tangent-space readout; scikit-learn's default
+    session_weight: windows that the mean of the past days counts when a run begins; one, so that the n-th window has
+                    the weight 1/(n + 1) of an incremental mean
+    floor:          least weight of a new window in the running mean, an exponential memory of 20
+    ridge:          prior precision of the online readout; chosen by benchmarks/choose_multiday.py on EEGMMIDB
     """
 
     c: float = 1.0
-    session_weight: float = 4.0
+    session_weight: float = 1.0
     floor: float = 0.05
-    ridge: float = 1.0
-    gain: float = 1.0
+    ridge: float = 3.0
 
 
 class Days(NamedTuple):
@@ -107,7 +107,7 @@ class MultidayScenario:
         spec = registry.decoder(config.decoder)
         days, names = arrange(recording, spec.l_freq, spec.h_freq)
         first, onset_day = 1, names.index(LAST_TRAINING_DAY) + 1
-        settings = CHOSEN
+        settings = Settings()
         study = Study(days, config.decoder, first, onset_day, settings)
         study = study.with_labels(cell.seed, config.label_missing, config.label_noise, config.label_delay)
         scored = days.day >= first
@@ -147,7 +147,7 @@ class MultidayScenario:
     def timing(self, config: RunConfig) -> dict[str, Any]:
         spec = registry.decoder(config.decoder)
         days, names = arrange(load_embedded(RECORDING).select_quality("ok"), spec.l_freq, spec.h_freq)
-        study = Study(days, config.decoder, 1, names.index(LAST_TRAINING_DAY) + 1, CHOSEN)
+        study = Study(days, config.decoder, 1, names.index(LAST_TRAINING_DAY) + 1, Settings())
         trials, variables = study.source("static", study.onset_day)
         methods = dict.fromkeys(base_method(name) for name in config.methods)
         times = time_methods(list(methods), study.decoder, variables, trials)
@@ -253,7 +253,7 @@ class Study:
         parts = []
         for part in adapter.parts:
             fields = {f.name for f in dataclasses.fields(part)}
-            new = {k: getattr(self.settings, k) for k in ("session_weight", "floor", "ridge", "gain") if k in fields}
+            new = {k: getattr(self.settings, k) for k in ("session_weight", "floor", "ridge") if k in fields}
             # the incremental mean has no floor by definition
             parts.append(dataclasses.replace(part, **{k: v for k, v in new.items() if k != "floor" or part.floor > 0}))
         return dataclasses.replace(adapter, parts=tuple(parts))
@@ -413,11 +413,6 @@ def _clock(recording: Recording) -> np.ndarray:
         within[of_run] = np.cumsum(length[of_run]) - length[of_run]
     return begin[recording.session] + within
 
-
-# The field's defaults where there are any: scikit-learn's C = 1, and the past counted as one window (a = 1/(n + 1) from
-# n = 1). The online readout's ridge is benchmarks/choose_multiday.py's, on EEGMMIDB. That script's own c = 3 and weight
-# 2 come from 50 scored trials a task and are within their standard error of these.
-CHOSEN = Settings(c=1.0, session_weight=1.0, floor=0.05, ridge=3.0, gain=1.0)
 
 
 def multiday(name: str) -> MultidayScenario:

@@ -25,10 +25,9 @@ class OnlineReadout:
     The readout starts as trained, with the covariance of Laplace's approximation over the calibration: the inverse of
     the log-loss's curvature plus a ridge of ``ridge`` times its mean. Every label then takes one Newton step on the
     posterior, an extended Kalman filter whose steps shrink as labels add up; a direction that the calibration settled
-    hardly moves. ``gain`` is the weight of a label beside a calibration trial. Layers below are left alone.
+    hardly moves. Layers below are left alone.
     """
 
-    gain: float = 1.0
     ridge: float = 1.0
 
     def start(self, decoder: Decoder, variables: Variables, calibration: Trials, key: Array) -> OnlineMemory:
@@ -55,20 +54,20 @@ class OnlineReadout:
         used = feedback.available
         readout = decoder.layers[-1]
         moved = (memory, variables.params[readout])
-        memory, learnt = when(used, _step, moved, decoder, variables, feedback.window, feedback.label, self.gain)
+        memory, learnt = when(used, _step, moved, decoder, variables, feedback.window, feedback.label)
         return memory, variables._replace(params={**variables.params, readout: learnt}), used
 
 
 def _step(
-    moved: tuple[OnlineMemory, Any], decoder: Any, variables: Variables, x: Array, label: Array, gain: Array
+    moved: tuple[OnlineMemory, Any], decoder: Any, variables: Variables, x: Array, label: Array
 ) -> tuple[OnlineMemory, Any]:
     memory, _ = moved
     theta, p, slope = _linearised(decoder, variables, x)
-    weight = gain * _spread(p)
+    weight = _spread(p)
     reach = memory.covariance @ slope.T
     # (I + W M)⁻¹ exists where W⁻¹ does not: a prediction that is certain has no spread.
     shrink = jnp.eye(weight.shape[0]) + weight @ (slope @ reach)
-    error = gain * (jax.nn.one_hot(label, p.shape[0] + 1)[1:] - p)
+    error = jax.nn.one_hot(label, p.shape[0] + 1)[1:] - p
     theta = theta + reach @ jnp.linalg.solve(shrink, error)
     covariance = memory.covariance - reach @ jnp.linalg.solve(shrink, weight) @ reach.T
     unravel = ravel_pytree(variables.params[decoder.layers[-1]])[1]
