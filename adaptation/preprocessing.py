@@ -6,6 +6,7 @@ from jax import Array
 
 from ..sim.errors import InputError
 from ..sim.pytree import component, static
+from .linalg import qr_r
 from .spd import covariance, oas, sqrtm
 
 
@@ -93,7 +94,7 @@ def compressed(x: Array) -> Array:
     covariance predicts and learns exactly the same from it, with a fraction of the memory and arithmetic.
     """
     n_channels, n_times = x.shape
-    return jnp.linalg.qr(x.T, mode="r").T * np.float32(np.sqrt(n_channels / n_times))
+    return qr_r(x.T).T * np.float32(np.sqrt(n_channels / n_times))
 
 
 def shrunk(x: Array, n_samples: int) -> Array:

@@ -12,6 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from .linalg import eigh
+
 #: Relative ridge of covariance inverses (1e-6 tr/n, the value in use for Euclidean alignment).
 FLOOR = 1e-6
 
@@ -64,7 +66,7 @@ def ledoit_wolf(centred: Array, weight: Array) -> Array:
 
 def eigh_floored(a: Array) -> tuple[Array, Array]:
     """Eigenvalues (n,), raised to at least FLOOR times their mean, and eigenvectors (n, n) in columns."""
-    values, vectors = jnp.linalg.eigh(a)
+    values, vectors = eigh(a)
     floor = jnp.maximum(FLOOR * jnp.trace(a) / a.shape[-1], jnp.finfo(a.dtype).tiny)
     return jnp.maximum(values, floor), vectors
 
@@ -98,7 +100,7 @@ def logm(a: Array) -> Array:
 
 def expm(a: Array) -> Array:
     """The exponential of a symmetric matrix (no floor: its eigenvalues may be negative)."""
-    values, vectors = jnp.linalg.eigh(a)
+    values, vectors = eigh(a)
     return (vectors * jnp.exp(values)) @ vectors.T
 
 

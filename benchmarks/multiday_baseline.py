@@ -14,7 +14,7 @@ import json
 
 import numpy as np
 from pyriemann.estimation import Covariances
-from pyriemann.geometry.base import invsqrtm, sqrtm
+from pyriemann.geometry.base import invsqrtm
 from pyriemann.geometry.geodesic import geodesic_riemann
 from pyriemann.geometry.mean import mean_riemann
 from pyriemann.tangentspace import TangentSpace

@@ -8,7 +8,7 @@ from ..sim.head import make_montage
 from .contract import Scenario
 from .multiday import multiday
 from .recorded import replay_shift
-from .simulated import MONTAGE, Timeline, simulated
+from .simulated import MONTAGE, People, Timeline, simulated
 
 _SESSION = 40  # trials
 
@@ -43,7 +43,10 @@ def _sessions_fatigue(severity: Array, onset_s: Array) -> tuple:
 SCENARIOS: dict[str, Scenario] = {
     "mi_null": simulated("mi_null", Timeline(announced=False), _null),
     # the cap slips in mid-session and nobody says so: methods that wait for a period or a session end pay for it
-    "mi_cap_shift": simulated("mi_cap_shift", Timeline(announced=False), _cap_shift),
+    # people as in the electrode-shift experiment whose table the results stand beside: all alike, and clear
+    "mi_cap_shift": simulated(
+        "mi_cap_shift", Timeline(announced=False), _cap_shift, People(erd_contra=(0.50, 0.0), erd_ipsi=(0.10, 0.10))
+    ),
     # five hours after the onset: a trial every two and a half minutes of drift time
     "mi_gel_drying": simulated(
         "mi_gel_drying", Timeline(seconds_per_trial=150.0, oracle_blocks=4, announced=False), _gel_drying

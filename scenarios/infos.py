@@ -50,7 +50,8 @@ _ALL = (
         severities=(0.0, 1.0, 2.0, 3.0, 4.0),
         severity_limits=(0.0, 8.0),
         quick_severities=(0.0, 2.0),
-        reference="Rigid shift of all electrodes, leadfield re-evaluated at the new positions.",
+        reference="Rigid shift of all electrodes, leadfield re-evaluated at the new positions; people of equal "
+        "desynchronisation (.50 contralateral, .10 ipsilateral), so that the shift alone tells them apart.",
     ),
     _simulated(
         name="mi_gel_drying",

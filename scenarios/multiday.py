@@ -414,6 +414,5 @@ def _clock(recording: Recording) -> np.ndarray:
     return begin[recording.session] + within
 
 
-
 def multiday(name: str) -> MultidayScenario:
     return MultidayScenario(INFOS[name])

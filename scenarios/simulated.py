@@ -36,6 +36,17 @@ CLASS_NAMES = ("left hand", "right hand")
 INVARIANT = "invariant"
 
 
+class People(NamedTuple):
+    """The population: contralateral desynchronisation (mean, standard deviation) and ipsilateral (least, greatest),
+    as fractions of power."""
+
+    erd_contra: tuple[float, float] = (0.45, 0.15)
+    erd_ipsi: tuple[float, float] = (0.10, 0.15)
+
+
+POPULATION = People()
+
+
 class Timeline(NamedTuple):
     """Static lengths of a run, in trials: calibration (never scored), before and after the onset, sessions.
 
@@ -71,10 +82,11 @@ class SimulatedScenario:
     info: ScenarioInfo
     timeline: Timeline
     make_drift: Callable[[Array, Array], tuple[Any, ...]]
+    people: People = POPULATION
 
     def plan(self, config: RunConfig) -> list[Cell]:
-        people = [f"P{i + 1:02d}" for i in range(config.subjects)]
-        batches = [tuple(people[i : i + BATCH]) for i in range(0, len(people), BATCH)]
+        names = [f"P{i + 1:02d}" for i in range(config.subjects)]
+        batches = [tuple(names[i : i + BATCH]) for i in range(0, len(names), BATCH)]
         return [
             Cell(scenario=config.scenario, severity=severity, subjects=batch, seed=seed)
             for seed in range(config.seeds)
@@ -83,11 +95,11 @@ class SimulatedScenario:
         ]
 
     def run_cell(self, config: RunConfig, cell: Cell, notify: Notify) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        setup = Setup(self.timeline, config.decoder, config.quick)
+        setup = Setup(self.timeline, self.people, config.decoder, config.quick)
         numbers = jnp.asarray([int(name[1:]) for name in cell.subjects])
         notify("drawing people")
         keys = _person_keys(numbers, cell.seed)
-        plants = _plants(self.timeline, keys.person)
+        plants = _plants(setup, keys.person)
         notify("recording calibration")
         still = Recorder(setup, self.make_drift, plants, severity=0.0, onset_s=np.inf)
         calibration = still.trials(keys.calibration, self.timeline.n_calibration)
@@ -149,13 +161,12 @@ class SimulatedScenario:
         return meta, arrays
 
     def timing(self, config: RunConfig) -> dict[str, Any]:
-        setup = Setup(self.timeline, config.decoder, config.quick)
-        keys = _person_keys(jnp.arange(1, 3), 0)
-        recorder = Recorder(setup, self.make_drift, _plants(self.timeline, keys.person), severity=0.0, onset_s=np.inf)
-        calibration = recorder.trials(keys.calibration, self.timeline.n_calibration)
-        variables = _train(setup, calibration, keys)
-        variables, calibration = jax.tree.map(lambda a: a[0], (variables, calibration))
-        return time_methods(config.methods, setup.decoder, variables, setup.full(calibration))
+        setup = Setup(self.timeline, self.people, config.decoder, config.quick)
+        trials = setup.noise(self.timeline.n_calibration)
+        variables = setup.decoder.init(jax.random.key(0))
+        if not hasattr(setup.decoder, "epochs"):  # how long a network takes does not depend on its weights
+            variables = _fit_one(setup, variables, trials, jax.random.key(0))
+        return time_methods(config.methods, setup.decoder, variables, trials)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,6 +174,7 @@ class Setup:
     """What is static about a run: hashable, so that compiled functions are shared between cells."""
 
     timeline: Timeline
+    people: People
     decoder_name: str
     quick: bool
 
@@ -171,13 +183,13 @@ class Setup:
         x = self.preprocessing.apply(x)
         return compressed(x) if registry.decoder(self.decoder_name).covariance_only else x
 
-    def full(self, trials: Trials) -> Trials:
-        """Trials with windows of full length (and the same covariances), for timing what a user would run."""
+    def noise(self, n_trials: int) -> Trials:
+        """Noise of 10 uV in windows as long as a user's, louder on one channel in each class: for timing."""
         n_channels, n_times = self.decoder.n_channels, self.preprocessing.n_times_out  # type: ignore[attr-defined]
-        if trials.x.shape[-1] == n_times:
-            return trials
-        basis = jnp.linalg.qr(jax.random.normal(jax.random.key(0), (n_times, n_channels)))[0].T
-        return trials._replace(x=trials.x @ basis * np.sqrt(n_times / n_channels))
+        y = np.arange(n_trials) % len(CLASS_NAMES)
+        x = np.random.default_rng(0).normal(scale=1e-5, size=(n_trials, n_channels, n_times)).astype(np.float32)
+        x[np.arange(n_trials), y] *= 2
+        return Trials(jnp.asarray(x), jnp.asarray(y, jnp.int32), jnp.ones(n_trials))
 
     @functools.cached_property
     def preprocessing(self) -> Preprocessing:
@@ -222,10 +234,14 @@ _unoptimised = functools.partial(jax.jit, compiler_options={"xla_backend_optimiz
 
 
 @functools.partial(_unoptimised, static_argnums=0)
-def _plants(timeline: Timeline, keys: Array) -> Plant:
+def _plants(setup: "Setup", keys: Array) -> Plant:
     """Stacked plants of the people with these keys (n_people,); a trial is eight windows of one second."""
-    window_s = timeline.seconds_per_trial / 8.0
-    return jax.vmap(lambda key: motor_imagery_plant(key, MONTAGE, SFREQ, window_s=1.0, drift_window_s=window_s))(keys)
+    window_s = setup.timeline.seconds_per_trial / 8.0
+
+    def plant(key: Array) -> Plant:
+        return motor_imagery_plant(key, MONTAGE, SFREQ, window_s=1.0, drift_window_s=window_s, **setup.people._asdict())
+
+    return jax.vmap(plant)(keys)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -292,12 +308,13 @@ def _train(setup: Setup, calibration: Trials, keys: Keys) -> Variables:
 
 @functools.partial(jax.jit, static_argnums=0)
 def _fit(setup: Setup, start: Variables, calibration: Trials, keys: Array) -> Variables:
+    return jax.vmap(lambda trials, key: _fit_one(setup, start, trials, key))(calibration, keys)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _fit_one(setup: Setup, start: Variables, trials: Trials, key: Array) -> Variables:
     alignment = registry.decoder(setup.decoder_name).alignment
-
-    def one(trials: Trials, key: Array) -> Variables:
-        return setup.decoder.fit(with_alignment(start, trials, alignment), trials, key)
-
-    return jax.vmap(one)(calibration, keys)
+    return setup.decoder.fit(with_alignment(start, trials, alignment), trials, key)
 
 
 @functools.lru_cache(maxsize=4)
@@ -307,7 +324,7 @@ def _pretrained(setup: Setup) -> Variables:
 
     n = 2 if setup.quick else 8
     keys = _person_keys(jnp.arange(n), -1)
-    plants = _plants(setup.timeline, jax.vmap(lambda k: stream_key(k, "pretraining"))(keys.person))
+    plants = _plants(setup, jax.vmap(lambda k: stream_key(k, "pretraining"))(keys.person))
     trials = Recorder(setup, _no_drift, plants, severity=0.0, onset_s=np.inf).trials(keys.calibration, 80)
     return pretrain(setup.decoder, trials, jax.random.key(1))
 
@@ -373,6 +390,6 @@ def _sessions(timeline: Timeline) -> np.ndarray:
 
 
 def simulated(
-    name: str, timeline: Timeline, make_drift: Callable[[Array, Array], tuple[Any, ...]]
+    name: str, timeline: Timeline, make_drift: Callable[[Array, Array], tuple[Any, ...]], people: People = POPULATION
 ) -> SimulatedScenario:
-    return SimulatedScenario(INFOS[name], timeline, make_drift)
+    return SimulatedScenario(INFOS[name], timeline, make_drift, people)

@@ -57,6 +57,8 @@ def motor_imagery_plant(
     stim_frequency: float = 10.0,
     drift_window_s: float | None = None,
     alpha: float = 0.25,
+    erd_contra: tuple[float, float] = (0.45, 0.15),
+    erd_ipsi: tuple[float, float] = (0.10, 0.15),
 ) -> Plant:
     """A simulated person imagining hand movements under an EEG cap; the same key gives the same person.
 
@@ -66,7 +68,9 @@ def motor_imagery_plant(
     of :class:`SphereHead`; impedance ohm; max_current A per contact; stim_frequency Hz of the stimulating current,
     by default in the mu band, which direct current would not drive; drift_window_s s of drift time per control
     window, by default the window's own duration; alpha: amplitude of the background alpha relative to
-    rest with closed eyes, a quarter while looking at a screen (16 times in power between the two in EEGMMIDB S001).
+    rest with closed eyes, a quarter while looking at a screen (16 times in power between the two in EEGMMIDB S001);
+    erd_contra (mean, standard deviation), erd_ipsi (least, greatest): the population's desynchronisation, fractions of
+    power.
     """
     n_times = round(window_s * sfreq)
     # rest, cue delay, imagery and recovery are whole seconds, so a window that divides one divides them all
@@ -82,7 +86,9 @@ def motor_imagery_plant(
         electrodes = _scaled(make_montage(montage), radius)
         weights = electrodes.reference_weights(reference)
     return Plant(
-        source=MotorImagery.sample(k_source, radius=radius, sfreq=sfreq, window_s=window_s),
+        source=MotorImagery.sample(
+            k_source, radius=radius, erd_contra=erd_contra, erd_ipsi=erd_ipsi, sfreq=sfreq, window_s=window_s
+        ),
         projection=DipoleProjection(head=sphere, montage=electrodes),
         amplifier=Amplifier.create(electrodes.n_channels, sfreq, n_times),
         stimulator=Stimulator.create(2, sfreq, n_times, max_current, stim_frequency),

@@ -9,6 +9,7 @@ from jax import Array
 from ...sim.errors import InputError
 from ...sim.pytree import component, static
 from ..contract import Trials, Variables
+from ..linalg import eigh
 from ..spd import covariance, inv_sqrtm, weighted_mean
 from .lda import fit_lda
 
@@ -23,10 +24,10 @@ def csp_filters(class_covs: Array, n_filters: int) -> Array:
     n_classes = class_covs.shape[0]
     whitening = inv_sqrtm(class_covs.sum(0))
     if n_classes == 2:
-        values, vectors = jnp.linalg.eigh(whitening @ class_covs[0] @ whitening)
+        values, vectors = eigh(whitening @ class_covs[0] @ whitening)
         order = jnp.argsort(-jnp.abs(values - 0.5))[:n_filters]
         return vectors.T[order] @ whitening
-    _, vectors = jax.vmap(lambda c: jnp.linalg.eigh(whitening @ c @ whitening))(class_covs)
+    _, vectors = jax.vmap(lambda c: eigh(whitening @ c @ whitening))(class_covs)
     strongest = vectors[:, :, ::-1][:, :, : n_filters // n_classes]
     return jnp.swapaxes(strongest, 1, 2).reshape(n_filters, -1) @ whitening
 

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from ..linalg import solve
 from ..spd import ledoit_wolf
 
 
@@ -31,5 +32,5 @@ def fit_lda(features: Array, y: Array, weight: Array, n_classes: int) -> dict[st
     # A feature that never varied (a dead filter) must not make the system singular.
     ridge = jnp.maximum(eps * jnp.trace(cov) / cov.shape[-1], jnp.finfo(cov.dtype).tiny)
     cov = cov + ridge * jnp.eye(cov.shape[-1], dtype=cov.dtype)
-    w = jnp.linalg.solve(cov, means.T).T
+    w = solve(cov, means.T).T
     return {"w": w, "b": -0.5 * (w * means).sum(-1)}

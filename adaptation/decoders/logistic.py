@@ -4,6 +4,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from ..linalg import qr, solve_spd
+
 #: Halvings tried at every Newton step; the one of least loss is taken, so the loss never rises.
 _STEP_SIZES = (1.0, 0.5, 0.25, 0.0625, 0.0)
 
@@ -27,7 +29,7 @@ def fit_logistic(
     n_trials, n_features = features.shape
     if n_trials < n_features:
         # The penalty is rotation-invariant, so the fit lives in the span of the trials: fewer unknowns.
-        basis, triangle = jnp.linalg.qr(features.T)
+        basis, triangle = qr(features.T)
         reduced = triangle.T
     else:
         basis, reduced = None, features
@@ -51,8 +53,7 @@ def fit_logistic(
         curvature = c * weight[:, None, None] * (mixing @ curvature @ mixing.T)
         hessian = jnp.einsum("ni,npq,nj->piqj", design, curvature, design, optimize="optimal")
         hessian = hessian.reshape(n_scores * n_columns, -1) + jnp.diag(jnp.tile(penalty, n_scores))
-        factor = jax.scipy.linalg.cho_factor(hessian)
-        direction = jax.scipy.linalg.cho_solve(factor, gradient.ravel()).reshape(theta.shape)
+        direction = solve_spd(hessian, gradient.ravel()).reshape(theta.shape)
         candidates = theta - jnp.array(_STEP_SIZES, theta.dtype)[:, None, None] * direction
         return candidates[jnp.argmin(jax.vmap(loss)(candidates))]
 

@@ -10,6 +10,7 @@ from jax import Array
 
 from ...sim.keys import stream_key
 from ..contract import Decoder, Trials, Variables
+from ..linalg import solve
 from .nets import linear
 from .norm import Batch, Statistics, Stored
 
@@ -158,7 +159,7 @@ def refit_linear(net: Network, variables: Variables, trials: Trials) -> Variable
         curvature = trials.weight[:, None, None] * p[:, :, None] * (eye - p[:, None, :])
         jacobian = jnp.einsum("nkl,nm->nkml", curvature, gram).reshape(n_trials * n_classes, -1)
         jacobian = jacobian + net.prior * jnp.eye(n_trials * n_classes)
-        direction = jnp.linalg.solve(jacobian, residual.reshape(-1)).reshape(a.shape)
+        direction = solve(jacobian, residual.reshape(-1)).reshape(a.shape)
         candidates = a - STEP_SIZES[:, None, None] * direction
         return candidates[jnp.argmin(jax.vmap(loss)(candidates))]
 

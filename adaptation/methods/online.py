@@ -9,6 +9,7 @@ from jax.flatten_util import ravel_pytree
 
 from ...sim.pytree import component
 from ..contract import Decoder, Feedback, Trials, Variables
+from ..linalg import inv, solve
 from .gate import when
 
 
@@ -41,7 +42,7 @@ class OnlineReadout:
         n = ravel_pytree(variables.params[decoder.layers[-1]])[0].shape[0]
         total, _ = jax.lax.scan(add, jnp.zeros((n, n)), (calibration.x, calibration.weight))
         ridge = self.ridge * jnp.trace(total) / n + jnp.finfo(total.dtype).tiny
-        return OnlineMemory(jnp.linalg.inv(total + ridge * jnp.eye(n)))
+        return OnlineMemory(inv(total + ridge * jnp.eye(n)))
 
     def observe(
         self, memory: OnlineMemory, decoder: Decoder, variables: Variables, x: Array
@@ -68,8 +69,8 @@ def _step(
     # (I + W M)⁻¹ exists where W⁻¹ does not: a prediction that is certain has no spread.
     shrink = jnp.eye(weight.shape[0]) + weight @ (slope @ reach)
     error = jax.nn.one_hot(label, p.shape[0] + 1)[1:] - p
-    theta = theta + reach @ jnp.linalg.solve(shrink, error)
-    covariance = memory.covariance - reach @ jnp.linalg.solve(shrink, weight) @ reach.T
+    theta = theta + reach @ solve(shrink, error)
+    covariance = memory.covariance - reach @ solve(shrink, weight) @ reach.T
     unravel = ravel_pytree(variables.params[decoder.layers[-1]])[1]
     return OnlineMemory(0.5 * (covariance + covariance.T)), unravel(theta)
 

@@ -63,17 +63,26 @@ class MotorImagery:
     responds_to_stim: ClassVar[bool] = True
 
     @classmethod
-    def sample(cls, key: Array, radius: float = 0.09, depth: float = 0.016, **static_fields: float) -> "MotorImagery":
-        """Draw one person: mu 10-12 Hz, beta 18-25 Hz, contralateral desynchronisation .45 +- .15, ipsilateral
-        .10-.15, areas ``depth`` m below the scalp near C3, C4 and Cz, mixed radial and tangential (.75 radial)."""
+    def sample(
+        cls,
+        key: Array,
+        radius: float = 0.09,
+        depth: float = 0.016,
+        erd_contra: tuple[float, float] = (0.45, 0.15),
+        erd_ipsi: tuple[float, float] = (0.10, 0.15),
+        **static_fields: float,
+    ) -> "MotorImagery":
+        """Draw one person: mu 10-12 Hz, beta 18-25 Hz, contralateral desynchronisation of ``erd_contra`` (mean,
+        standard deviation) and ipsilateral within ``erd_ipsi`` (least, greatest), fractions of power; areas ``depth`` m
+        below the scalp near C3, C4 and Cz, mixed radial and tangential (.75 radial)."""
         k = jax.random.split(key, 8)
         mu = jax.random.uniform(k[0], (1,), minval=10.0, maxval=12.0)
         beta = jax.random.uniform(k[1], (1,), minval=18.0, maxval=25.0)
         frequency = jnp.stack([jnp.broadcast_to(mu, (3,)), jnp.broadcast_to(beta, (3,))], axis=1)
         frequency = frequency + 0.2 * jax.random.normal(k[2], (3, 2))
         loudness = jnp.exp(0.15 * jax.random.normal(k[3], (3, 2)))
-        erd = jnp.clip(0.45 + 0.15 * jax.random.normal(k[4], ()), 0.1, 0.8)
-        ipsi = jax.random.uniform(k[5], (), minval=0.10, maxval=0.15)
+        erd = jnp.clip(erd_contra[0] + erd_contra[1] * jax.random.normal(k[4], ()), 0.1, 0.8)
+        ipsi = jax.random.uniform(k[5], (), minval=erd_ipsi[0], maxval=erd_ipsi[1])
         # 45 degrees from the vertex to either side for the hands, the vertex for the feet; 5 mm of anatomical spread
         side = np.sin(np.pi / 4)
         radial = jnp.asarray([[-side, 0.0, side], [side, 0.0, side], [0.0, 0.0, 1.0]])
