@@ -143,7 +143,7 @@ def reference_table(ours: Mapping[str, Any]) -> str:
         "An independent simulation of the same experiment (16 people, CSP + LDA from 80 trials, lateral shift, "
         "standard error 2.5 points): reference / ours, accuracy in percent. Ours is over the last 50 trials, when "
         "every method has had its labels; the reference aligns over 20 windows. People are drawn as there "
-        "(desynchronisation .50 and .10), on top of blinks, muscle and background alpha. Ours falls faster beyond 1 cm: "
+        "(desynchronisation .50 and .10), on top of blinks, muscle and background alpha. Ours falls faster past 1 cm: "
         "a lateral shift leaves topographies a correlation of .970, .879 and .748 with those before at 1, 2 and 3 cm; "
         "the reference reports .987, .950 and .891, which in this head are those of a shift from front to back. Read "
         "the ordering, not the decimals. Both are simulated: no clean published figure of centimetres against accuracy "
