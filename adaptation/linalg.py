@@ -4,7 +4,7 @@ jaxlib 0.10 splits a batched LAPACK call over the threads of its pool and waits,
 As many such calls at once as there are threads wait for each other for ever: now and then in a run, always with eight
 independent batches on two cores (tests/adaptation/test_linalg.py). A call on one matrix never waits. So under vmap
 these take a batch one matrix after the other on the CPU, where the parallelism is over runs anyway, and all at once
-elsewhere. No reverse-mode derivatives.
+elsewhere. Derivatives: of ``eigh`` alone.
 """
 
 from collections.abc import Callable
@@ -41,10 +41,25 @@ def _one_by_one(call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @_one_by_one
-def eigh(a: Array) -> tuple[Array, Array]:
-    """Eigenvalues (n,), ascending, and eigenvectors (n, n) in columns of a symmetric matrix (n, n)."""
+def _eigh(a: Array) -> tuple[Array, Array]:
     values, vectors = jnp.linalg.eigh(a)
     return values, vectors
+
+
+@jax.custom_jvp
+def eigh(a: Array) -> tuple[Array, Array]:
+    """Eigenvalues (n,), ascending, and eigenvectors (n, n) in columns of a symmetric matrix (n, n)."""
+    return _eigh(a)
+
+
+@eigh.defjvp
+def _(primals: tuple[Array], tangents: tuple[Array]) -> Any:
+    """d lambda_i = (v' da v)_ii and dv = v F * (v' da v), F_ij = 1/(lambda_j - lambda_i) off the diagonal, 0 on it."""
+    values, vectors = eigh(primals[0])
+    turned = vectors.T @ tangents[0] @ vectors
+    eye = jnp.eye(values.shape[0], dtype=values.dtype)
+    spread = 1.0 / (eye + values[None, :] - values[:, None]) - eye
+    return (values, vectors), (jnp.diagonal(turned), vectors @ (spread * turned))
 
 
 @_one_by_one

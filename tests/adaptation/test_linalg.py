@@ -69,6 +69,23 @@ def test_batches_are_what_single_matrices_are():
     np.testing.assert_allclose(twice(linalg.inv)(spd) @ spd, np.broadcast_to(np.eye(7), spd.shape), atol=1e-4)
 
 
+def test_eigendecompositions_have_the_derivative_that_jax_gives_them():
+    a = jax.random.normal(jax.random.key(2), (3, 5, 5))
+    a = a @ a.mT
+
+    def root(eigh, a):
+        values, vectors = eigh(a)
+        return (vectors * jnp.sqrt(values)) @ vectors.T
+
+    def gradient(eigh):
+        return jax.grad(lambda a: jnp.sum(jnp.sin(jax.vmap(lambda m: root(eigh, m))(a))))(a)
+
+    expected = gradient(jnp.linalg.eigh)
+    # the derivative on symmetric matrices: what is antisymmetric in it is nobody's
+    ours = gradient(linalg.eigh)
+    np.testing.assert_allclose(ours + ours.mT, expected + expected.mT, rtol=1e-4, atol=1e-4)
+
+
 def test_what_all_of_a_batch_share_may_stay_single():
     a, b = 2 * jnp.eye(4), jnp.arange(12.0).reshape(3, 4)
     np.testing.assert_allclose(jax.vmap(linalg.solve, in_axes=(None, 0))(a, b), b / 2)

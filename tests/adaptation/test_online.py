@@ -37,7 +37,7 @@ def feedback(trials, t, available=True):
 
 
 def test_one_label_is_one_newton_step_on_laplaces_posterior():
-    part = OnlineReadout(gain=0.7, ridge=0.5)
+    part = OnlineReadout(ridge=0.5)
     decoder, variables, calibration, adapter, state = trained(part)
     stream = make_trials(1, 5)
 
@@ -60,7 +60,7 @@ def test_one_label_is_one_newton_step_on_laplaces_posterior():
     precision += 0.5 * np.trace(precision) / theta.size * np.eye(theta.size)
     x, y = stream.x[0], int(stream.y[0])
     p, s = spread(x)
-    step = np.linalg.solve(precision + 0.7 * slope(x).T @ s @ slope(x), 0.7 * slope(x).T @ (np.eye(2)[y] - p))
+    step = np.linalg.solve(precision + slope(x).T @ s @ slope(x), slope(x).T @ (np.eye(2)[y] - p))
     after = adapter.update(state, x, feedback(stream, 0)).variables.params["readout"]
     found = np.concatenate([np.ravel(after["w"]), after["b"]]) - theta
     assert_allclose(found, step, rtol=2e-2, atol=2e-3 * np.abs(step).max())
