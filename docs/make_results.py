@@ -11,7 +11,12 @@ import argparse
 import contextlib
 import io
 import json
+import os
+import platform
 import shlex
+import shutil
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,7 +49,8 @@ is in `results.json`."""
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default=",".join([*INFOS, "tutorial"]), help="scenarios, or tutorial, with commas")
+    parts = [*INFOS, "tutorial", "benchmarks"]
+    parser.add_argument("--only", default=",".join(parts), help="scenarios, tutorial, benchmarks, with commas")
     parser.add_argument("--runs", type=Path, default=Path("runs/docs"), help="folder for the runs")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--quick", action="store_true")
@@ -52,6 +58,9 @@ def main() -> None:
     for name in chosen.only.split(","):
         if name == "tutorial":
             tutorial()
+            continue
+        if name == "benchmarks":
+            (HERE / "benchmarks.md").write_text(benchmarks(), encoding="utf-8")
             continue
         words = ["run", name, "--out", str(chosen.runs / name), "--jobs", str(chosen.jobs)]
         if neurodrift(words + ["--quick"] * chosen.quick) != 0:
@@ -62,7 +71,8 @@ def main() -> None:
 
 
 def tutorial() -> None:
-    """Run the tutorial's command in the working directory and keep what it prints."""
+    """Run the tutorial's command in the working directory, afresh, and keep what it prints."""
+    shutil.rmtree("runs/tutorial", ignore_errors=True)
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         status = neurodrift(shlex.split(TUTORIAL.read_text(encoding="utf-8"))[1:])
@@ -70,6 +80,67 @@ def tutorial() -> None:
         raise SystemExit("the tutorial's command failed")
     lines = [line.rstrip() for line in printed.getvalue().splitlines()]
     (HERE / "tutorial_output.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def benchmarks() -> str:
+    """The page of ``neurodrift bench`` and of the independent baseline of mi_multiday, run here and now."""
+    rows = _json_of("-m", "neurodrift", "bench", "--json")
+    speed = [
+        [
+            row["name"],
+            three_digits(row["ours"]),
+            UNDEFINED if row["peer"] is None else three_digits(row["peer"]),
+            row["peer_name"] or UNDEFINED,
+            UNDEFINED if row["ratio"] is None else f"{row['ratio']:.1f}",
+            row["unit"],
+        ]
+        for row in rows
+    ]
+    days = [
+        [row["name"], *(f"{row[part]:.3f} ± {row[f'{part}_se']:.3f}" for part in ("all_days", "later_days"))]
+        for row in _json_of(str(HERE.parents[1] / "benchmarks" / "multiday_baseline.py"), "--json")
+    ]
+    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"""\
+# Benchmarks
+
+Measured on {n_cores} cores of {_processor()}, ours and the peer taking turns in one run. Latencies: less is better, and
+the ratio is how many times faster ours is. Written by `python docs/make_results.py --only benchmarks`.
+
+## Speed: `neurodrift bench`
+
+A control step of the environment is 100 ms of 20 Jansen-Rit columns under 16 electrodes, at 1 ms. A whole session adds
+EEGNet predicting every second, Euclidean alignment and a fine-tuning step every four seconds. EEGNet: 22 channels, 500
+samples. Peers appear where they are installed (`braindecode` and `torch`, `numba`).
+
+{markdown(["", "ours", "peer", "peer is", "ratio", "unit"], speed)}
+
+## mi_multiday beside plain baselines: `python benchmarks/multiday_baseline.py`
+
+Right hand against rest of one person, each trial predicted before anything is learnt from it, accuracy with its
+binomial standard error. The baselines are SciPy, pyRiemann and scikit-learn with their default settings and nothing
+of ours; `plain` is retrained each morning on all past days. Our settings are the field's defaults, but for the online
+readout's ridge, chosen on EEGMMIDB (`benchmarks/choose_multiday.py`). Differences of a standard error or less between
+recentring arms are not differences.
+
+{markdown(["", "all 527 trials but the first day's", "the 400 after 1 March"], days)}
+"""
+
+
+def three_digits(value: float) -> str:
+    """20000000 -> 20,000,000; 0.12345 -> 0.123."""
+    rounded = float(f"{value:.3g}")
+    return f"{rounded:,.0f}" if rounded >= 100 else f"{rounded:g}"
+
+
+def _json_of(*words: str) -> Any:
+    return json.loads(subprocess.run([sys.executable, *words], check=True, capture_output=True, text=True).stdout)
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
 
 
 def page(results: Mapping[str, Any]) -> str:
@@ -165,7 +236,7 @@ def markdown(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
 
 def index() -> str:
     """The list of the pages that exist."""
-    names = [name for name in INFOS if (HERE / f"{name}.md").exists()]
+    names = [name for name in (*INFOS, "benchmarks") if (HERE / f"{name}.md").exists()]
     listed = "\n".join(names)
     return f"""\
 # Results

@@ -16,9 +16,8 @@ def bench(quick: bool) -> list[dict[str, Any]]:
     """Rows name, ours, peer, peer_name, ratio, unit.
 
     Single through Gymnasium's own step loop, and batched over 1, 64 and 1024 (quick: 64). The peer of a batch of
-    64 is Gymnasium's SyncVectorEnv over 64 of the same single environments, interleaved with ours. XLA's flag
-    ``--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=4194304`` is the caller's to set: it is
-    read once per process, before JAX starts.
+    64 is Gymnasium's SyncVectorEnv over 64 of the same single environments, interleaved with ours. XLA's option for
+    small loops is the caller's to set (the command line does): it is read once per process, before JAX starts.
     """
     import gymnasium
     import jax

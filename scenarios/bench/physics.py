@@ -15,8 +15,7 @@ def bench(quick: bool) -> list[Row]:
 
     The environment: 20 columns, dt 1 ms, 16 channels, control steps of 100 ms, no background, in a scan. The columns:
     Heun with noise at dt 0.5 ms; their peer is the same loop in float32 numba, or in NumPy where numba is not
-    installed, and takes turns with ours. XLA's option for small loops is the caller's to set before JAX starts:
-    ``XLA_FLAGS=--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=4194304``.
+    installed, and takes turns with ours. XLA's option for small loops is the caller's to set before JAX starts.
     """
     rows = []
     for batch, n_windows in ((1, 200), (64, 20)) if quick else ((1, 1000), (64, 50), (1024, 10)):

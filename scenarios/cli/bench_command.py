@@ -26,9 +26,10 @@ def execute(options: Options) -> int:
 
     if options.only is not None and options.only not in BENCHMARKS:
         raise InputError(f"unknown benchmark '{options.only}'{did_you_mean(options.only, BENCHMARKS)}")
-    from .environment import hear_interrupts
+    from .environment import hear_interrupts, prefer_small_loops
 
     hear_interrupts()
+    prefer_small_loops()
     # Without the compilation cache: what is measured does not depend on what ran before.
     import sys
 

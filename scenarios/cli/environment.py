@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 _GRACE_SECONDS = 4.5
+SMALL_LOOPS = "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=4194304"
 
 
 def cache_folder() -> Path | None:
@@ -32,6 +33,16 @@ def use_compilation_cache() -> None:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder)
     # Even short compilations are worth keeping: there are hundreds, and reading one takes milliseconds.
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+
+
+def prefer_small_loops() -> None:
+    """Have XLA unroll nothing but run loops over small states in one thread: twice as fast for a single neural mass.
+
+    Read once per process, so call it before jax is imported; what the user has set in XLA_FLAGS is left alone.
+    """
+    flags = os.environ.get("XLA_FLAGS", "")
+    if "xla_backend_extra_options" not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} {SMALL_LOOPS}".strip()
 
 
 def hear_interrupts() -> None:
