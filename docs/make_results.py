@@ -42,9 +42,10 @@ REFERENCE = {
 EXPLANATION = f"""\
 Accuracy in percent, 95 % bootstrap interval in brackets. *before*: the last 50 trials before the onset; *after*: the
 last 50 of the session, or all scored trials for a recorded stream. *recovery*: trials until 90 % of what there was
-above chance is back (median, Kaplan and Meier). *normalised area*: 0 as good as the oracle, 1 as bad as frozen.
-*harm*: share of people more than 1 point below frozen. ▼ below frozen on average; {UNDEFINED} not defined, the reason
-is in `results.json`."""
+above chance is back (median, Kaplan and Meier). *normalised area*: 0 as good as the oracle, 1 as bad as frozen; below 0
+for a method that passes the oracle, as one may that adds its labels to the calibration's: the oracle is retrained on
+labels from after the drift alone. *harm*: share of people more than 1 point below frozen. ▼ below frozen on average;
+{UNDEFINED} not defined, the reason is in `results.json`."""
 
 
 def main() -> None:

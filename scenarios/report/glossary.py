@@ -4,7 +4,8 @@ GLOSSARY = (
     (
         "Frozen, oracle",
         "Frozen is the decoder as calibrated, nothing adapts: the lower bound. The oracle was retrained on "
-        "labelled trials from after the drift, which no method has: the upper bound.",
+        "labelled trials from after the drift, which no method has: the upper bound of retraining. A method that adds "
+        "its labels to the calibration's can pass it.",
     ),
     (
         "Before, after",
@@ -28,8 +29,8 @@ GLOSSARY = (
     (
         "Normalised area (nAUD)",
         "Accuracy lost against the oracle, summed over all trials, as a share of what frozen loses: 0 as good as "
-        "the oracle, 1 as bad as frozen, above 1 harm. Undefined where the oracle's gain over frozen is below 1 "
-        "point or its interval includes 0.",
+        "the oracle, below 0 better, 1 as bad as frozen, above 1 harm. Undefined where the oracle's gain over frozen "
+        "is below 1 point or its interval includes 0.",
     ),
     (
         "Area (AUD)",
