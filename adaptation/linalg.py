@@ -14,6 +14,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from ..sim.errors import InputError
+
 
 def _one_by_one(call: Callable[..., Any]) -> Callable[..., Any]:
     safe = jax.custom_batching.custom_vmap(call)
@@ -48,7 +50,12 @@ def _eigh(a: Array) -> tuple[Array, Array]:
 
 @jax.custom_jvp
 def eigh(a: Array) -> tuple[Array, Array]:
-    """Eigenvalues (n,), ascending, and eigenvectors (n, n) in columns of a symmetric matrix (n, n)."""
+    """Eigenvalues (n,), ascending, and eigenvectors (n, n) in columns of one symmetric matrix (n, n), vmapped for more.
+
+    The derivative of the vectors is not finite where eigenvalues are equal.
+    """
+    if a.ndim != 2:
+        raise InputError(f"eigh got an array of shape {a.shape}: wanted one matrix (n, n); use jax.vmap for more")
     return _eigh(a)
 
 

@@ -6,7 +6,7 @@ Theirs: notch and 8-30 Hz forward and backward over the trial, OAS covariances, 
 C = 1 trained on all days before. "recentred": every past run is whitened by its own Riemannian mean, the run that is
 scored by a mean that moves along the geodesic with every window (weight 1/(n + 1), from the past runs' mean; the window
 moves the mean, then is predicted), or, not causally, by the mean of the whole run. "labels": the regression is fitted
-anew after every trial. No setting was varied. Standard errors are binomial; differences are between paired trials.
+anew after every trial. No setting was varied. Standard errors are binomial.
 """
 
 import argparse
@@ -81,7 +81,7 @@ def main() -> None:
     recording = load_embedded(RECORDING).select_quality("ok")
     days, names = arrange(recording, 8.0, 30.0)
     onset_day = names.index(LAST_TRAINING_DAY) + 1
-    study = Study(days, "tangent_lr", 1, onset_day, Settings())
+    study = Study(days, "tangent_lr", 1, onset_day, Settings()).with_labels(0, 0.0, 0.0, 0)
     hits = theirs(covariances(recording), days.y, days.run, days.day, onset_day)
     hits = {f"baseline, {name}": hit for name, hit in hits.items()}
     hits |= {name: study.run(name)[0].argmax(-1) == days.y for name in OURS}

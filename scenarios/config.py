@@ -89,10 +89,12 @@ def _severities(severities: Sequence[float] | None, info: ScenarioInfo) -> tuple
         raise InputError("no severity given; for instance --severities 0,1,2")
     for severity in chosen:
         low, high = info.severity_limits or (-math.inf, math.inf)
-        if not (math.isfinite(severity) and low <= severity <= high):
+        unlisted = info.severity_levels and severity not in info.severities
+        if unlisted or not (math.isfinite(severity) and low <= severity <= high):
             unit = f" {info.severity_unit}" if info.severity_unit else ""
             usual = ",".join(f"{s:g}" for s in info.severities)
             wanted = "a finite number" if info.severity_limits is None else f"{low:g} to {high:g}{unit}"
+            wanted = f"one of {usual}" if info.severity_levels else f"{low:g}" if low == high else wanted
             raise InputError(
                 f"severity {severity:g} of {info.name} ({info.severity_name}): wanted {wanted}, "
                 f"for instance --severities {usual}"
@@ -124,6 +126,14 @@ def parse_numbers(text: str, option: str) -> tuple[float, ...]:
 def parse_names(text: str) -> tuple[str, ...]:
     """``"a,b"`` as names, spaces around them dropped."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def with_bounds(methods: Sequence[str], info: ScenarioInfo) -> tuple[str, ...]:
+    """``methods`` between the scenario's bounds: without frozen and oracle no gain can be read."""
+    if not methods:
+        return ()
+    first, last = (tuple({name} & set(info.methods) - set(methods)) for name in ("frozen", "oracle"))
+    return (*first, *methods, *last)
 
 
 def command_line(config: RunConfig) -> str:

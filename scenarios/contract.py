@@ -18,6 +18,7 @@ class ScenarioInfo:
 
     severities:       the default drift levels, in ``severity_unit``; 0 is no drift
     severity_limits:  lowest and highest level that makes sense, both allowed; None when any number does
+    severity_levels:  only ``severities`` make sense, they are names rather than amounts
     methods, decoder: run by default; ``methods`` may name methods of the scenario's own
     decoders:         those that the scenario accepts
     unit:             what intervals are taken over, "subject" or "session"
@@ -33,6 +34,7 @@ class ScenarioInfo:
     severity_unit: str
     severities: tuple[float, ...]
     severity_limits: tuple[float, float] | None = None
+    severity_levels: bool = False
     methods: tuple[str, ...]
     decoder: str
     decoders: tuple[str, ...]

@@ -74,6 +74,7 @@ _ALL = (
         severity_unit="",
         severities=(0.0, 1.0, 2.0),
         severity_limits=(0.0, 2.0),
+        severity_levels=True,
         methods=("invariant", *METHODS),
         quick_severities=(0.0, 1.0),
         reference="A change of reference takes one time course off all channels: a decoder behind a common average "
@@ -143,7 +144,7 @@ _ALL = (
 
 # Methods of scenarios that are none of the registry's: title, summary, tag and labels, as tables show them.
 DAILY = "daily"
-_MORNING = "those of all past days"
+PAST_DAYS = "those of all past days"
 OWN_METHODS: dict[str, dict[str, str]] = {
     "invariant": {
         "title": "Reference-free features",
@@ -155,19 +156,19 @@ OWN_METHODS: dict[str, dict[str, str]] = {
         "title": "Retrained daily",
         "summary": "trained anew each morning on all past days, nothing adapts within the day",
         "tag": "causal",
-        "labels": _MORNING,
+        "labels": PAST_DAYS,
     },
     "daily_ea": {
         "title": "Retrained daily + Euclidean alignment",
         "summary": "trained each morning on aligned past runs, each new run aligned as it comes",
         "tag": "causal",
-        "labels": _MORNING,
+        "labels": PAST_DAYS,
     },
     "daily_riemann": {
         "title": "Retrained daily + Riemannian recentering",
         "summary": "trained each morning on recentred past runs, each new run recentred as it comes",
         "tag": "causal",
-        "labels": _MORNING,
+        "labels": PAST_DAYS,
     },
     "daily_riemann_cft": {
         "title": "Retrained daily + recentering + fine-tuning",

@@ -95,6 +95,8 @@ class MultidayScenario:
     def plan(self, config: RunConfig) -> list[Cell]:
         if config.data is not None:
             raise InputError(f"--data is '{config.data}': mi_multiday runs on its own recording; leave --data out")
+        if config.subjects != 1:
+            raise InputError(f"--subjects is {config.subjects}: mi_multiday has one person; leave --subjects out")
         return [
             Cell(scenario=config.scenario, severity=s, subjects=("P01",), seed=seed)
             for seed in range(config.seeds)

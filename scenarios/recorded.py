@@ -178,6 +178,8 @@ def sources(config: RunConfig) -> list[str]:
                 f"--data is '{config.data}': wanted eegbci:7 or embedded:eegmmidb-S007, more with commas between; "
                 "a file of your own goes to neurodrift replay FILE"
             )
+        if kind == "eegbci" and not (rest.isdecimal() and 1 <= int(rest) <= 109):
+            raise InputError(f"--data is '{config.data}': EEGMMIDB's subjects are 1 to 109, for instance eegbci:7")
     if len(set(names)) < len(names):
         raise InputError(f"--data is '{config.data}': it names a recording twice; name each once")
     if config.data is None and config.subjects > len(names):

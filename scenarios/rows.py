@@ -34,7 +34,7 @@ def put(row: dict[str, Any], name: str, interval: Interval, reason: str | None =
     ends = [float(x) if np.isfinite(x) else None for x in interval]
     row[name], row[f"{name}_lo"], row[f"{name}_hi"] = ends
     if None in ends:
-        row[f"{name}_reason"] = reason or ("undefined here" if ends[0] is None else ONE_UNIT)
+        row[f"{name}_reason"] = (reason or "undefined here") if ends[0] is None else ONE_UNIT
 
 
 def undefined(row: dict[str, Any], name: str, reason: str) -> None:
@@ -97,14 +97,16 @@ class Comparison:
 
     def p_value(self, method: str) -> float:
         """Wilcoxon over units of the difference from frozen; NaN without frozen."""
-        if self.frozen is None:
-            return np.nan
+        return np.nan if self.frozen is None else paired_wilcoxon(self.unit_differences(method))
+
+    def unit_differences(self, method: str) -> np.ndarray:
+        """Mean difference from frozen (n,) of the units that have one: not a day before the onset."""
         of = np.array([piece.unit for piece in self.units.pieces])
         d = np.array(self.differences(method))
         known = np.isfinite(d)
         count = np.bincount(of[known], minlength=len(self.units.names))
         total = np.bincount(of[known], d[known], len(self.units.names))
-        return paired_wilcoxon(total[count > 0] / count[count > 0])
+        return total[count > 0] / count[count > 0]
 
 
 def measure(c: Comparison, method: str, seconds: float, timing: Mapping[str, Any]) -> dict[str, Any]:

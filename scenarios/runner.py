@@ -49,11 +49,11 @@ def run(
     folder = RunFolder(Path(out))
     code = code_version(config.scenario.partition(":")[0] if is_plugin(config.scenario) else None)
     data = data_version(config.data)
+    cells = tuple(chosen.plan(config))  # what can't be planned leaves no folder behind
     folder.create()
     with folder.lock():
         folder.sweep()
         folder.refuse_another(config, code, data)
-        cells = tuple(chosen.plan(config))
         plan = Plan(config=config, code=code, data=data, versions=versions(), cells=cells)
         if len(plan.ids()) != len(cells) or not cells:
             raise InputError(f"{config.scenario} planned {len(cells)} cells, {len(plan.ids())} of them different")

@@ -17,6 +17,7 @@ from ..adaptation.methods.composed import Composed
 from ..adaptation.preprocessing import Preprocessing, compressed
 from ..sim.builders import motor_imagery_plant
 from ..sim.conditions import Conditions
+from ..sim.errors import InputError
 from ..sim.head.montage import make_montage
 from ..sim.keys import stream_key
 from ..sim.plant import Epoch, Plant, run_trial
@@ -85,6 +86,11 @@ class SimulatedScenario:
     people: People = POPULATION
 
     def plan(self, config: RunConfig) -> list[Cell]:
+        if config.data is not None:
+            raise InputError(
+                f"--data is '{config.data}': {config.scenario} simulates its people; leave --data out, or run "
+                "mi_replay_shift"
+            )
         names = [f"P{i + 1:02d}" for i in range(config.subjects)]
         batches = [tuple(names[i : i + BATCH]) for i in range(0, len(names), BATCH)]
         return [

@@ -47,7 +47,7 @@ def build_results(
     names = series.session_names(cells)
     reasons = _reasons(cells)
     out: dict[str, list] = {"table": [], "curves": [], "label_curves": [], "kaplan_meier": [], "sessions": []}
-    p_values: list[tuple[dict[str, Any], float]] = []
+    p_values: list[tuple[dict[str, Any], float, int]] = []
     for severity in severities:
         here = [run for run in runs if run.severity == severity]
         for method in methods:
@@ -64,7 +64,7 @@ def build_results(
             row["below_frozen"] = role == "method" and (row.get("gain") or 0.0) < 0
             out["table"].append(row)
             if role == "method" and c.frozen is not None:
-                p_values.append((row, c.p_value(method)))
+                p_values.append((row, c.p_value(method), len(c.unit_differences(method))))
             out["curves"].append(series.curves(c, method, severity))
             out["label_curves"].append(series.label_curve(c, method, severity))
             out["kaplan_meier"].append(series.recovery_over_time(c, method, severity))
@@ -187,14 +187,14 @@ def _rank(row: Mapping[str, Any]) -> tuple:
     return (severity is not None, severity or 0.0, -(row["accuracy_post_all"] or 0.0))
 
 
-def _tests(p_values: Sequence[tuple[dict[str, Any], float]]) -> list[dict[str, Any]]:
+def _tests(p_values: Sequence[tuple[dict[str, Any], float, int]]) -> list[dict[str, Any]]:
     """Paired Wilcoxon of every method against frozen; Holm over all of them, at all severities."""
-    adjusted = holm([p for _, p in p_values])
+    adjusted = holm([p for _, p, _ in p_values])
     out = []
-    for (row, p), p_holm in zip(p_values, adjusted):
+    for (row, p, n_pairs), p_holm in zip(p_values, adjusted):
         row["p_holm"] = float(p_holm) if np.isfinite(p_holm) else None
-        keys = ("severity", "method", "title", "gain", "gain_lo", "gain_hi", "n_units")
-        out.append({**{key: row[key] for key in keys}, "p": p, "p_holm": p_holm})
+        keys = ("severity", "method", "title", "gain", "gain_lo", "gain_hi")
+        out.append({**{key: row[key] for key in keys}, "n_units": n_pairs, "p": p, "p_holm": p_holm})
     return out
 
 

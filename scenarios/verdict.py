@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .infos import PAST_DAYS
+from .infos import PAST_DAYS
 from .report.text import percent, severity_label
 
 TOLERATED = 0.01  # a loss against frozen of up to one point is not called harm
@@ -22,6 +24,10 @@ def verdict(results: Mapping[str, Any]) -> dict[str, Any]:
         return {"headline": headline, "sentences": sentences, "ranked": False, "numbers": []}
     if not rows:
         return {"headline": "Nothing was measured", "sentences": [], "ranked": False, "numbers": []}
+    methods = [row for row in rows if row["role"] == "method"]
+    if not any(row["gain"] is not None for row in methods):
+        missing = "no method but the bounds was run" if not methods else "frozen was not run"
+        return {"headline": f"Nothing to compare: {missing}", "sentences": [], "ranked": False, "numbers": []}
     severities = [s for s in dict.fromkeys(row["severity"] for row in rows) if s is not None]
     drifting = [s for s in severities if s != 0]
     null = bool(severities) and not drifting
@@ -40,7 +46,7 @@ def verdict(results: Mapping[str, Any]) -> dict[str, Any]:
     keys = ("method", "severity", "labels", "accuracy_post_all", "gain")
     ends = [f"{key}{end}" for key in keys for end in ("", "_lo", "_hi")]
     return {
-        "headline": sentences[0] if sentences else "Nothing to compare: frozen was not run",
+        "headline": sentences[0],
         "sentences": sentences[1:],
         "ranked": True,
         "numbers": [{key: row[key] for key in ends if key in row} for row in numbers],
@@ -53,9 +59,15 @@ def _at(rows: Sequence[Mapping[str, Any]], where: str) -> list[tuple[Mapping[str
     tried = [row for row in rows if row["role"] == "method" and row["gain"] is not None]
     if not tried or "frozen" not in role:
         return []
-    groups = [("without labels", [row for row in tried if not row["labels"]])]
-    groups.append(("with labels", [row for row in tried if row["labels"]]))
-    best = [(kind, some, max(some, key=lambda row: row["accuracy_post_all"])) for kind, some in groups if some]
+    groups: dict[str, list[Mapping[str, Any]]] = {
+        "without labels": [],
+        "with labels of past days": [],
+        "with labels": [],
+    }
+    for row in tried:
+        past = row["labels"] and row.get("labels_kind") == PAST_DAYS
+        groups["with labels of past days" if past else "with labels" if row["labels"] else "without labels"].append(row)
+    best = [(k, some, max(some, key=lambda row: row["accuracy_post_all"])) for k, some in groups.items() if some]
     frozen = role["frozen"]
     before, after = frozen["accuracy_pre"], frozen["accuracy_post_all"]
     verb = "falls" if before is not None and before > after else "goes"
@@ -65,7 +77,7 @@ def _at(rows: Sequence[Mapping[str, Any]], where: str) -> list[tuple[Mapping[str
         headline += f"; {row['title']} ({kind}) reaches {percent(row, 'accuracy_post_all')}"
     if "oracle" in role:
         headline += f"; the oracle {percent(role['oracle'], 'accuracy_post_all')}"
-    out = [(frozen, headline + ".")]
+    out = [(frozen, headline + " (all trials from the onset on).")]
     for kind, some, row in best:
         p = row.get("p_holm")
         tested = "" if p is None else f" (Holm p {'< 0.001' if p < 0.001 else f'= {p:.3f}'})"

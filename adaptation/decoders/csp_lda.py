@@ -11,6 +11,7 @@ from ...sim.pytree import component, static
 from ..contract import Trials, Variables
 from ..linalg import eigh
 from ..spd import covariance, inv_sqrtm, weighted_mean
+from ..trials import usable
 from .lda import fit_lda
 
 
@@ -106,6 +107,7 @@ class CSPLDA:
 
     def fit(self, variables: Variables, trials: Trials, key: Array) -> Variables:
         """Filters from the class covariances, then statistics and LDA from the features."""
+        trials = usable(trials)
         members = jax.nn.one_hot(trials.y, self.n_classes, axis=0) * trials.weight
         window_covs = jax.vmap(covariance)(trials.x)
         covs = jax.vmap(lambda member: weighted_mean(window_covs, member))(members)

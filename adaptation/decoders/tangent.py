@@ -10,6 +10,7 @@ from ...sim.errors import InputError
 from ...sim.pytree import component, static
 from ..contract import Trials, Variables
 from ..spd import covariance, inv_sqrtm, oas, regularised, riemannian_mean, tangent_vector
+from ..trials import usable
 from .logistic import fit_logistic
 
 
@@ -81,6 +82,7 @@ class TangentLR:
 
     def fit(self, variables: Variables, trials: Trials, key: Array) -> Variables:
         """Reference, statistics and readout from these trials; ``variables`` gives ``align``."""
+        trials = usable(trials)
         covs = jax.vmap(lambda x: self._covariance(variables, x))(trials.x)
         whitening = inv_sqrtm(riemannian_mean(covs, trials.weight))
         features = jax.vmap(lambda cov: tangent_vector(cov, whitening))(covs)

@@ -11,6 +11,7 @@ from jax import Array
 from ...sim.keys import stream_key
 from ..contract import Decoder, Trials, Variables
 from ..linalg import solve
+from ..trials import usable
 from .nets import linear
 from .norm import Batch, Statistics, Stored
 
@@ -97,6 +98,7 @@ def fit_network(net: Network, variables: Variables, trials: Trials, key: Array) 
 
     Trials of weight 0 count for nothing, not even in the batch statistics. One scan, so that subjects can be vmapped.
     """
+    trials = usable(trials)
     n_trials = trials.y.shape[0]
     batch_size = min(net.batch_size, n_trials)
     n_batches = n_trials // batch_size

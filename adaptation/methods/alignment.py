@@ -19,6 +19,7 @@ from ..spd import (
     sqrtm_pair,
     weighted_mean,
 )
+from ..trials import usable
 from .gate import select
 
 #: Weight, in windows, that the calibration keeps when a new session is announced. Chosen on synthetic streams
@@ -28,6 +29,7 @@ SESSION_WEIGHT = 4.0
 
 def calibration_mean(calibration: Trials, mean: str = "euclidean") -> Array:
     """Mean covariance (n_channels, n_channels), V², of the calibration windows."""
+    calibration = usable(calibration)
     covs = jax.vmap(lambda x: regularised(covariance(x)))(calibration.x)
     if mean == "euclidean":
         return weighted_mean(covs, calibration.weight)

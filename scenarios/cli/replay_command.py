@@ -24,14 +24,14 @@ class Options:
     """end of the window after the event, s"""
     drift: Name = None
     """a drift to impose on the recording (default: none but its own)"""
-    severity: float = 1.0
-    """how much of it"""
+    severity: float | None = None
+    """how much of it, in its own unit (default: 1)"""
     decoder: str = "tangent_lr"
     """the decoder that all methods start from"""
     methods: Names = None
     """recalibration methods, with commas between (default: all that fit)"""
-    calibration: int = 20
-    """trials at the start that train the decoder and are not scored"""
+    calibration: int | None = None
+    """trials at the start that train the decoder and are not scored (default: a third, at least 10)"""
     out: Folder = None
     """folder for the results (default: runs/replay-FILE)"""
     json: Flag = False
@@ -58,6 +58,8 @@ def execute(options: Options) -> int:
     events = parse_events(options.events)
     if not options.tmin < options.tmax:
         raise InputError(f"--tmin {options.tmin:g} --tmax {options.tmax:g}: wanted tmin before tmax, in seconds")
+    if options.severity is not None and options.drift is None:
+        raise InputError(f"--severity is {options.severity:g} but no --drift is given: say of what")
     if not options.file.exists():
         raise InputError(f"there is no file {options.file}")
     from .environment import prepare
@@ -77,7 +79,7 @@ def execute(options: Options) -> int:
             tmin=options.tmin,
             tmax=options.tmax,
             drift=options.drift,
-            severity=options.severity,
+            severity=1.0 if options.severity is None else options.severity,
             decoder=options.decoder,
             methods=methods,
             calibration=options.calibration,
@@ -86,5 +88,5 @@ def execute(options: Options) -> int:
         ),
         out,
         options.json,
-        f"neurodrift replay {shlex.quote(str(options.file))} --events {shlex.quote(options.events)}",
+        f"neurodrift resume {shlex.quote(str(out))}",
     )

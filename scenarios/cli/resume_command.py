@@ -42,6 +42,12 @@ def execute(options: Options) -> int:
     if plan is None:
         raise InputError(f"{options.folder} holds no plan.json, so no run to resume; start one: neurodrift run")
     config = RunConfig.from_json(plan["config"])
+    if config.scenario == "replay":
+        # the recording, its events and its window are in the command, which the cell is named after
+        from .main import main
+
+        words = shlex.split(plan["cells"][0]["scenario"])
+        return main([*words[1:], "--out", str(options.folder), *(["--json"] if options.json else [])])
     return carry_out(
         lambda: run(
             config.scenario,

@@ -21,7 +21,7 @@ class Options:
     scenario: Argument[Annotated[str, tyro.conf.arg(metavar="SCENARIO")]]
     """a scenario, or module:attribute of your own"""
     methods: Names = None
-    """recalibration methods, with commas between (default: the scenario's)"""
+    """recalibration methods, with commas between, frozen and oracle are added (default: the scenario's)"""
     severities: Numbers = None
     """how much drift, numbers with commas between (default: the scenario's)"""
     seeds: Count = None
@@ -56,7 +56,7 @@ def execute(options: Options) -> int:
     from .environment import prepare
 
     prepare()
-    from ..config import jobs_for, make_config, parse_names, parse_numbers
+    from ..config import jobs_for, make_config, parse_names, parse_numbers, with_bounds
     from ..contract import digest
     from ..lookup import is_plugin
     from ..progress import for_terminal
@@ -67,7 +67,7 @@ def execute(options: Options) -> int:
     config = make_config(
         options.scenario,
         info,
-        methods=None if options.methods is None else parse_names(options.methods),
+        methods=None if options.methods is None else with_bounds(parse_names(options.methods), info),
         severities=None if options.severities is None else parse_numbers(options.severities, "--severities"),
         seeds=options.seeds,
         subjects=options.subjects,

@@ -26,6 +26,7 @@ FROZEN = {"color": "#777777", "linestyle": "-", "linewidth": 2.6, "zorder": 2.5}
 ORACLE = {"color": "#000000", "linestyle": (0, (2, 1.5)), "linewidth": 1.8, "zorder": 2.6}
 LABEL_ROOM = 1.95  # inches right of the axes, for LABEL_LENGTH characters
 LABEL_LENGTH = 34
+LEADER = 0.09  # inches from the end of a line to its name
 WITH_LABELS = (0, (6, 1.5))
 SEQUENCE = ("#c6d7ea", "#8fb5d9", "#5b8fc4", "#33669f", "#1d4272", "#0b2245")
 RC = {
@@ -132,13 +133,14 @@ def label_lines(ax: Any, labels: Iterable[tuple[float, str, Mapping[str, Any]]],
     low, high = ax.get_ylim()
     box = ax.get_position()
     height = box.height * ax.figure.get_size_inches()[1] * 72
+    leader = LEADER / (box.width * ax.figure.get_size_inches()[0])
     at = spread([y for y, _, _ in labels], 1.4 * size * (high - low) / max(height, 1.0), low, high)
     for (y, text, style), place in zip(labels, at):
         y = min(max(y, low), high)
-        start, end = ((x, (v - low) / (high - low)) for x, v in ((1.0, y), (1.035, place)))
+        start, end = ((x, (v - low) / (high - low)) for x, v in ((1.0, y), (1.0 + leader, place)))
         ax.plot(*zip(start, end), transform=ax.transAxes, color=style["color"], linewidth=0.6, clip_on=False)
         ax.text(
-            1.04,
+            1.0 + 1.15 * leader,
             end[1],
             text if len(text) <= LABEL_LENGTH else text[: LABEL_LENGTH - 1] + "…",
             transform=ax.transAxes,

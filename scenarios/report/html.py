@@ -116,7 +116,7 @@ def _sections(results: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
             "Who has recovered when",
             _figure(
                 figures.recovered_share(results),
-                "Kaplan-Meier estimate of the share of streams back at 90 % of what the drift can cost; the median "
+                "Kaplan-Meier estimate of the share of streams back at 90 % of what there was above chance; the median "
                 "time to recovery is where a line crosses the dotted half.",
             ),
             "figure",

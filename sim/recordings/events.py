@@ -54,7 +54,7 @@ def find_events(
     if missing:
         raise InputError(
             f"{file_name} has no event {listing(missing)}; present: {listing(present, 20)}; "
-            'choose with events="EVENT=class,..."'
+            'choose with --events EVENT=class,... (in Python, events="EVENT=class,...")'
         )
     events = [Event(s, names.index(wanted[event])) for event, samples in found.items() for s in samples]
     return sorted(set(events)), names

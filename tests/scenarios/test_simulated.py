@@ -83,12 +83,16 @@ def test_no_drift_acts_before_its_onset(name):
 @pytest.mark.slow
 def test_the_shift_experiment_orders_the_methods_as_published():
     methods = ("frozen", "ea", "recal20", "scratch20")
-    accuracy = {}
+    accuracy, frozen = {}, {}
     for meta, arrays in _run("mi_cap_shift", methods=methods):
-        correct = {m: (arrays[f"proba/{m}"].argmax(-1) == arrays["y"])[:, -50:].mean() for m in methods}
-        accuracy[meta["severity"]] = correct
-    frozen = [accuracy[s]["frozen"] for s in sorted(accuracy)]
-    assert frozen == sorted(frozen, reverse=True)
+        hit = {m: arrays[f"proba/{m}"].argmax(-1) == arrays["y"] for m in methods}
+        accuracy[meta["severity"]] = {m: h[:, -50:].mean() for m, h in hit.items()}
+        frozen[meta["severity"]] = hit["frozen"][:, 50:].mean()
+    # over all trials from the onset on: at 3 and 4 cm both are at chance, and 50 trials do not tell them apart
+    fall = [frozen[s] for s in sorted(frozen)]
+    assert fall == sorted(fall, reverse=True)
+    assert 0.75 < fall[0] < 0.85
+    assert 0.48 < fall[-1] < 0.55
     for severity in (1.0, 2.0, 3.0, 4.0):
         found = accuracy[severity]
         assert found["ea"] > found["frozen"]

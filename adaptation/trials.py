@@ -1,0 +1,21 @@
+"""What training is given, checked."""
+
+import jax.numpy as jnp
+
+from ..sim.errors import InputError
+from .contract import Trials
+
+
+def usable(trials: Trials) -> Trials:
+    """The trials, those that hold a value which is not finite left out: weight 0, and another window in their place.
+
+    One NaN would otherwise be in every mean. Raises InputError where x, y and weight do not belong together.
+    """
+    x, y, weight = trials
+    if x.ndim != 3 or y.shape != x.shape[:1] or weight.shape != x.shape[:1]:
+        raise InputError(
+            f"trials have x {x.shape}, y {y.shape} and weight {weight.shape}: wanted x (n_trials, n_channels, n_times), "
+            "y and weight (n_trials,)"
+        )
+    finite = jnp.isfinite(x).all(axis=(1, 2))
+    return Trials(jnp.where(finite[:, None, None], x, x[jnp.argmax(finite)]), y, weight * finite)
