@@ -86,8 +86,8 @@ class Preprocessing:
         """Filtered windows (..., n_channels, n_times_out) of x (..., n_channels, n_times_in), same unit."""
         if x.shape[-1] != self.n_times_in:
             raise InputError(
-                f"a window has {x.shape[-1]} samples but this preprocessing was made for {self.n_times_in}: cut windows "
-                "of that length, or make another with Preprocessing.create"
+                f"a window has {x.shape[-1]} samples but this preprocessing was made for {self.n_times_in}: cut "
+                "windows of that length, or make another with Preprocessing.create"
             )
         return x @ self.operator
 

@@ -14,8 +14,8 @@ def usable(trials: Trials) -> Trials:
     x, y, weight = trials
     if x.ndim != 3 or y.shape != x.shape[:1] or weight.shape != x.shape[:1]:
         raise InputError(
-            f"trials have x {x.shape}, y {y.shape} and weight {weight.shape}: wanted x (n_trials, n_channels, n_times), "
-            "y and weight (n_trials,)"
+            f"trials have x {x.shape}, y {y.shape} and weight {weight.shape}: wanted x (n_trials, n_channels, "
+            "n_times), y and weight (n_trials,)"
         )
     finite = jnp.isfinite(x).all(axis=(1, 2))
     return Trials(jnp.where(finite[:, None, None], x, x[jnp.argmax(finite)]), y, weight * finite)

@@ -139,8 +139,9 @@ def _split(recording: Recording, calibration: int | None) -> Split:
     n_before = rest // 3
     if rest - n_before < LEAST_AFTER:
         raise InputError(
-            f"{recording.source} has {n} trials; {n_calibration} calibrate, which leaves {max(rest, 0)}, and at least 15 are "
-            "needed after them: choose more events, or join runs (mne.concatenate_raws), or calibrate on fewer"
+            f"{recording.source} has {n} trials; {n_calibration} calibrate, which leaves {max(rest, 0)}, and at least "
+            "15 are needed after them: choose more events, a smaller --calibration, or join runs "
+            "(mne.concatenate_raws)"
         )
     counts = np.bincount(recording.y[:n_calibration], minlength=len(recording.class_names))
     if counts.min() < 2:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .infos import PAST_DAYS
-from .infos import PAST_DAYS
 from .report.text import percent, severity_label
 
 TOLERATED = 0.01  # a loss against frozen of up to one point is not called harm

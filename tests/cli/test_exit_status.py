@@ -79,6 +79,11 @@ BAD = {
     "no results to compare": (["compare", ".", "nowhere"], "no results.json"),
     "no recording": (["replay", "no.edf", "--events", "T1=a,T2=b"], "there is no file no.edf"),
     "events": (["replay", "no.edf", "--events", "T1"], "annotation=class"),
+    "severity of nothing": (["replay", "no.edf", "--events", "T1=a,T2=b", "--severity", "2"], "no --drift is given"),
+    "severity between levels": (["run", "mi_reference_switch", "--severities", "0.5"], "wanted one of 0,1,2"),
+    "data for a simulation": (["run", "mi_null", "--data", "eegbci:7"], "simulates its people"),
+    "no such subject": (["run", "mi_replay_shift", "--data", "eegbci:110"], "1 to 109"),
+    "people that are not there": (["run", "mi_multiday", "--subjects", "5"], "one person"),
     "unknown benchmark": (["bench", "--only", "decoder"], "did you mean 'decoders'"),
     "no component": (["check", "toy_scenario"], "module:attribute"),
 }
@@ -93,6 +98,7 @@ def test_bad_input_is_status_2_and_one_line(tmp_path, words, said):
     assert len(lines) == 1, done.stderr
     assert lines[0].startswith("neurodrift: ")
     assert said in lines[0]
+    assert not (tmp_path / "runs").exists()
 
 
 def test_no_command_at_all_shows_the_help_with_status_2(tmp_path):

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from neurodrift.scenarios.contract import Cell
+
 HERE = Path(__file__).parent
 WORDS = ["run", "toy_scenario:SCENARIO", "--subjects", "4", "--out", "run"]
 N_CELLS = 8
@@ -127,6 +129,31 @@ def test_ctrl_c_keeps_finished_cells_and_says_so_within_five_seconds(tmp_path, r
     assert results["cells_planned"] == N_CELLS
     assert "INCOMPLETE" in (tmp_path / "run" / "report.html").read_text()
     ended_well(tmp_path, reference)
+
+
+def test_a_replay_is_resumed_with_every_option_it_was_started_with(tmp_path, monkeypatch):
+    from neurodrift.scenarios import replay_file
+    from neurodrift.scenarios.cli.main import main
+    from neurodrift.scenarios.contract import RunConfig
+    from neurodrift.scenarios.storage import Plan, RunFolder
+
+    asked = "neurodrift replay 'my file.edf' --events T1=a,T2=b --tmin=1 --tmax=3 --drift gain --severity=2"
+    cell = Cell(scenario=f"{asked} --decoder csp_lda --methods frozen,ea", severity=2.0, subjects=("x",), seed=0)
+    config = RunConfig(
+        scenario="replay", methods=("frozen", "ea"), decoder="csp_lda", severities=(2.0,), seeds=1, subjects=1
+    )
+    folder = RunFolder(tmp_path / "out")
+    folder.create()
+    folder.adopt(Plan(config=config, code="c", data=None, versions={}, cells=(cell,)))
+    (tmp_path / "my file.edf").touch()
+    monkeypatch.chdir(tmp_path)
+    given = {}
+    monkeypatch.setattr(replay_file, "run_replay", lambda file, **rest: given.update(rest, file=str(file)) or {})
+    with pytest.raises((KeyError, TypeError, SystemExit)):  # there are no results to print
+        main(["resume", "out"])
+    assert given["file"] == "my file.edf"
+    assert (given["tmin"], given["tmax"], given["drift"], given["severity"]) == (1.0, 3.0, "gain", 2.0)
+    assert (given["decoder"], tuple(given["methods"]), str(given["out"])) == ("csp_lda", ("frozen", "ea"), "out")
 
 
 @linux

@@ -153,6 +153,7 @@ def hits(model, runs, kind):
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "accuracy"), [(2, 0.677), (3, 0.751)])
 def test_p01_decoded_from_all_past_days_scores_as_published(kind, accuracy):
+    # kind 3 recentres a run on its own mean, later trials included: the published .751 is not a causal figure
     runs = p01_runs()
     days = sorted({run[0] for run in runs})
     scored = np.concatenate(

@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from neurodrift.scenarios.config import command_line, make_config, parse_names, parse_numbers
+from neurodrift.scenarios.config import command_line, make_config, parse_names, parse_numbers, with_bounds
 from neurodrift.scenarios.infos import INFOS, OWN_METHODS
 from neurodrift.scenarios.lookup import did_you_mean, get_info, is_plugin, load_attribute
 from neurodrift.scenarios.provenance import code_version, data_version, versions
@@ -140,3 +140,11 @@ def test_versions_name_what_is_installed():
     import numpy
 
     assert versions()["numpy"] == numpy.__version__
+
+
+def test_methods_are_put_between_the_bounds_that_the_scenario_has():
+    info = INFOS["mi_null"]
+    assert with_bounds(("ea",), info) == ("frozen", "ea", "oracle")
+    assert with_bounds(("oracle", "frozen"), info) == ("oracle", "frozen")
+    assert with_bounds(("ea",), dataclasses.replace(info, methods=("ea",))) == ("ea",)
+    assert with_bounds((), info) == ()

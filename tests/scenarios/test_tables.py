@@ -141,6 +141,27 @@ def test_tests_are_paired_over_subjects_and_holm_adjusted_over_the_run(cells, re
     assert test["p_holm"] == pytest.approx(6 * exact)
 
 
+def test_without_frozen_the_verdict_claims_nothing(results):
+    from neurodrift.scenarios.verdict import verdict
+
+    gone = {"gain": None, "gain_lo": None, "gain_hi": None, "p_holm": None}
+    without = {**results, "table": [{**row, **gone} for row in results["table"] if row["role"] != "frozen"]}
+    said = verdict(without)
+    assert said["headline"] == "Nothing to compare: frozen was not run"
+    assert (said["sentences"], said["ranked"]) == ([], False)
+    bounds = {**results, "table": [row for row in results["table"] if row["role"] != "method"]}
+    assert verdict(bounds)["headline"] == "Nothing to compare: no method but the bounds was run"
+
+
+def test_labels_of_past_days_are_told_from_labels_of_the_day(results):
+    from neurodrift.scenarios.infos import PAST_DAYS
+    from neurodrift.scenarios.verdict import verdict
+
+    refit = "Refit readout, 20 labels"
+    table = [{**row, "labels_kind": PAST_DAYS} if row["title"] == refit else row for row in results["table"]]
+    assert f"{refit} (with labels of past days)" in verdict({**results, "table": table})["headline"]
+
+
 def test_the_verdict_names_bounds_best_methods_and_losers(results):
     verdict = results["verdict"]
     assert verdict["ranked"]
