@@ -12,8 +12,8 @@ import jax
 import numpy as np
 
 from ..adaptation import registry
-from ..sim.drift.registry import DRIFTS, make_drift
-from ..sim.errors import InputError, unknown
+from ..sim.drift.registry import DRIFTS, check_severity, make_drift
+from ..sim.errors import InputError
 from ..sim.keys import stream_key
 from ..sim.recordings import Recording, read_recording
 from .atomic import TEMPORARY, write_json
@@ -103,10 +103,7 @@ def run_replay(
     Raises InputError for a file, event, window, drift or method that cannot be used, and for too few trials.
     """
     name = "null" if drift is None else drift
-    if name not in DRIFTS:
-        raise unknown("drift", name, DRIFTS)
-    if not np.isfinite(severity) or severity < 0:
-        raise InputError(f"--severity is {severity:g}: wanted 0 or more, {DRIFTS[name].severity}")
+    check_severity(name, severity)
     spec = registry.decoder(decoder)
     recording = read_recording(file, events, tmin, tmax, min_sfreq=max(64.0, spec.min_sfreq))
     recording = recording.pick([c for c in recording.ch_names if c not in recording.bad_channels])

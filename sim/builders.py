@@ -72,7 +72,11 @@ def motor_imagery_plant(
     erd_contra (mean, standard deviation), erd_ipsi (least, greatest): the population's desynchronisation, fractions of
     power.
     """
-    n_times = round(window_s * sfreq)
+    if not 60.0 < sfreq < np.inf:
+        raise InputError(
+            f"sfreq is {sfreq:g} Hz; motor imagery wants more than 60 Hz to carry a beta rhythm up to 30 Hz"
+        )
+    n_times = round(window_s * sfreq) if 0 < window_s <= 1 else 0
     # rest, cue delay, imagery and recovery are whole seconds, so a window that divides one divides them all
     if n_times < 1 or abs(1.0 / window_s - round(1.0 / window_s)) > 1e-6:
         raise InputError(

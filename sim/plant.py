@@ -11,6 +11,7 @@ from .artefacts import Artefacts
 from .background import Background
 from .clock import Clock
 from .conditions import Conditions
+from .errors import InputError
 from .head.projection import Projection
 from .keys import stream_key
 from .pytree import component
@@ -182,6 +183,8 @@ def run_trial(plant: Plant, state: PlantState, action: Array) -> tuple[PlantStat
 
 def record(plant: Plant, key: Array, n_trials: int, action: Array | None = None) -> Epoch:
     """Record ``n_trials`` open-loop trials: an Epoch whose arrays have a leading axis n_trials."""
+    if n_trials < 1:
+        raise InputError(f"n_trials is {n_trials}; wanted 1 or more")
     if action is None:
         action = jnp.zeros(plant.source.n_stim)
     _, epochs = jax.lax.scan(lambda state, _: run_trial(plant, state, action), plant.init(key), None, length=n_trials)

@@ -61,6 +61,8 @@ class CSPLDA:
             n_filters = min(4, n_channels) if n_classes == 2 else 2 * n_classes
         if n_classes < 2:
             raise InputError(f"n_classes is {n_classes} but a classifier needs at least 2; check the labels.")
+        if n_channels < 1:
+            raise InputError(f"n_channels is {n_channels} but a decoder needs at least 1; check the channel selection.")
         if n_classes == 2 and n_filters > n_channels:
             raise InputError(
                 f"n_filters is {n_filters} but there are {n_channels} channels; ask for at most that many."

@@ -40,6 +40,8 @@ class TangentLR:
         """The decoder for these shapes; ``sfreq`` plays no part here."""
         if n_classes < 2:
             raise InputError(f"n_classes is {n_classes} but a classifier needs at least 2; check the labels.")
+        if n_channels < 1:
+            raise InputError(f"n_channels is {n_channels} but a decoder needs at least 1; check the channel selection.")
         return cls(n_channels=n_channels, n_times=n_times, n_classes=n_classes, c=c)
 
     @property

@@ -16,7 +16,7 @@ class Options:
 def execute(options: Options) -> int:
     """Print them."""
     from ..components import everything
-    from ..infos import INFOS
+    from ..infos import INFOS, OWN_METHODS
 
     kinds = everything()
     if options.json:
@@ -36,10 +36,16 @@ def execute(options: Options) -> int:
             }
         print(json.dumps(rows, indent=1))
         return 0
-    width = max((len(name) for found in kinds.values() for name in found), default=0)
+    width = max(len(name) for found in (*kinds.values(), OWN_METHODS) for name in found)
     for kind, found in kinds.items():
         print(kind)
         for name, summary in found.items():
             print(f"  {name:<{width}}  {summary}")
         print()
+        if kind == "methods":
+            print("methods of single scenarios")
+            for name, own in OWN_METHODS.items():
+                where = ", ".join(info.name for info in INFOS.values() if name in info.methods)
+                print(f"  {name:<{width}}  {own['summary']} ({where})")
+            print()
     return 0

@@ -136,9 +136,9 @@ def severity_figure(results: Mapping[str, Any]) -> str:
 
 def recovered_share(results: Mapping[str, Any]) -> str:
     """Kaplan-Meier estimate of the share of streams recovered, by trials since the onset."""
-    groups = {
-        s: [c for c in results["kaplan_meier"] if c["severity"] == s] for s in _severities(results["kaplan_meier"])
-    }
+    # of a single stream there is no share: its times are in the table
+    found = [curve for curve in results["kaplan_meier"] if curve["n"] > 1]
+    groups = {s: [c for c in found if c["severity"] == s] for s in _severities(found)}
     if not groups:
         return ""
     style = draw.styles(results)

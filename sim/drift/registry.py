@@ -1,11 +1,12 @@
 """The drift processes by name, each with an example that the laws run on."""
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from ..errors import unknown
+from ..errors import InputError, unknown
 from ..head.montage import Montage
 from .brain import Fatigue, StateSwitch
 from .cap import CapShift
@@ -15,11 +16,13 @@ from .session import SessionJumps
 
 
 class DriftSpec(NamedTuple):
-    """summary; severity: what the number means, with its unit; make(montage, severity, onset_s) -> process."""
+    """summary; severity: what the number means, with its unit; make(montage, severity, onset_s) -> process;
+    largest: the greatest severity that makes sense."""
 
     summary: str
     severity: str
     make: Callable[[Montage, float, float], Any]
+    largest: float = math.inf
 
 
 DRIFTS: dict[str, DriftSpec] = {
@@ -28,11 +31,13 @@ DRIFTS: dict[str, DriftSpec] = {
         "the whole cap moves sideways at once",
         "cm at the vertex",
         lambda montage, severity, onset_s: CapShift.lateral(severity / 100.0, onset_s),
+        largest=8.0,
     ),
     "cap_creep": DriftSpec(
         "the whole cap creeps sideways over ten minutes",
         "cm at the vertex",
         lambda montage, severity, onset_s: CapShift.lateral(severity / 100.0, onset_s, duration_s=600.0),
+        largest=8.0,
     ),
     "gel_drying": DriftSpec(
         "electrode gel dries: impedance, noise and dropouts rise over hours",
@@ -76,7 +81,19 @@ DRIFTS: dict[str, DriftSpec] = {
 
 
 def make_drift(name: str, montage: Montage, severity: float, onset_s: float) -> Any:
-    """The named process; InputError with a suggestion when there is none of that name."""
+    """The named process; InputError with a suggestion when there is none of that name, or for a severity or an onset
+    that cannot be."""
+    check_severity(name, severity)
+    if not onset_s >= 0:
+        raise InputError(f"onset_s of drift {name!r} is {onset_s:g}; wanted seconds, 0 or more")
+    return DRIFTS[name].make(montage, severity, onset_s)
+
+
+def check_severity(name: str, severity: float) -> None:
+    """InputError when there is no such drift, or it does not come in this severity."""
     if name not in DRIFTS:
         raise unknown("drift", name, DRIFTS)
-    return DRIFTS[name].make(montage, severity, onset_s)
+    spec = DRIFTS[name]
+    if not 0 <= severity < math.inf or severity > spec.largest:
+        wanted = "0 or more" if math.isinf(spec.largest) else f"0 to {spec.largest:g}"
+        raise InputError(f"severity of drift {name!r} is {severity:g}; wanted {wanted} ({spec.severity})")

@@ -15,7 +15,9 @@ from neurodrift.scenarios.config import make_config
 from neurodrift.scenarios.infos import INFOS
 from neurodrift.scenarios.recorded import SENSORIMOTOR, recording, replay_shift
 from neurodrift.scenarios.replay_file import run_replay
+from neurodrift.sim.drift import make_drift
 from neurodrift.sim.errors import InputError
+from neurodrift.sim.head import make_montage
 
 sys.path.append(str(Path(__file__).parents[1] / "recordings"))
 from edf_writer import write_edf
@@ -192,3 +194,17 @@ def test_a_published_recording_replays_from_its_file(tmp_path):
     )
     assert results["complete"]
     assert results["table"][0]["n_trials_post"] == 12
+
+
+@pytest.mark.parametrize(
+    ("severity", "onset_s", "message"),
+    [
+        (99.0, 0.0, r"severity of drift 'cap_shift' is 99; wanted 0 to 8 \(cm at the vertex\)"),
+        (-1.0, 0.0, "wanted 0 to 8"),
+        (np.nan, 0.0, "wanted 0 to 8"),
+        (1.0, np.nan, "onset_s of drift 'cap_shift' is nan"),
+    ],
+)
+def test_a_drift_that_cannot_be_is_one_line(severity, onset_s, message):
+    with pytest.raises(InputError, match=message):
+        make_drift("cap_shift", make_montage("10-20-19"), severity, onset_s)
