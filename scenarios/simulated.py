@@ -34,6 +34,7 @@ DECODER_SFREQ = 125.0  # Hz, after filtering
 BATCH = 16  # simulated people per cell
 CHUNK = 10  # trials per compiled call; timelines are multiples of it
 CLASS_NAMES = ("left hand", "right hand")
+PRETRAINING_SEED = 2**32 - 1  # a repetition that nobody scores
 INVARIANT = "invariant"
 
 
@@ -329,7 +330,7 @@ def _pretrained(setup: Setup) -> Variables:
     from ..adaptation.pretrain import pretrain
 
     n = 2 if setup.quick else 8
-    keys = _person_keys(jnp.arange(n), -1)
+    keys = _person_keys(jnp.arange(n), PRETRAINING_SEED)
     plants = _plants(setup, jax.vmap(lambda k: stream_key(k, "pretraining"))(keys.person))
     trials = Recorder(setup, _no_drift, plants, severity=0.0, onset_s=np.inf).trials(keys.calibration, 80)
     return pretrain(setup.decoder, trials, jax.random.key(1))

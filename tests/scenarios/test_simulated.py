@@ -80,6 +80,18 @@ def test_no_drift_acts_before_its_onset(name):
             np.testing.assert_allclose(now, before, atol=1e-7)
 
 
+@pytest.mark.parametrize("decoder", ["tangent_lr", "eegnet", pytest.param("shallow", marks=pytest.mark.slow)])
+def test_every_decoder_runs_and_fine_tuning_learns_what_frozen_cannot(decoder):
+    methods = ("frozen", "cft", "oracle")
+    (_, arrays), *_ = _run("mi_cap_shift", methods=methods, severities=(3.0,), subjects=2, decoder=decoder, quick=True)
+    for name in methods:
+        np.testing.assert_allclose(arrays[f"proba/{name}"].sum(-1), 1.0, rtol=1e-5)
+    right = {m: (arrays[f"proba/{m}"].argmax(-1) == arrays["y"])[:, 120:].mean() for m in methods}
+    # a hundred trials, at chance without labels, standard error .05
+    assert right["cft"] > 0.5 + 3 * 0.05
+    assert right["cft"] > right["frozen"]
+
+
 @pytest.mark.slow
 def test_the_shift_experiment_orders_the_methods_as_published():
     methods = ("frozen", "ea", "recal20", "scratch20")
