@@ -27,6 +27,26 @@ class Conditions:
     rhythm_gain:     () amplitude of the source's own rhythms relative to nominal
     modulation_gain: () depth of the task modulation (event-related desynchronisation) relative to nominal
     stim_efficacy:   () delivered effect of stimulation relative to nominal
+
+    The brain's own state, as far as a model has it (each says which it reads):
+
+    medication:      () effect of levodopa, 0 off, 1 full
+    excitability:    () shift of the Epileptor's x0 (in its own unit), or of the drive of a column relative to nominal
+    slow_inhibition: () gain of slow (dendritic) inhibition relative to nominal
+    fast_inhibition: () gain of fast (somatic) inhibition relative to nominal
+    gaba_rate:       () rate constant of GABA-A synapses relative to nominal
+    sleep_depth:     () 0 is stage N2, 1 is N3
+    frequency_shift: () Hz, shift of the source's rhythm
+    coupling_gain:   () coupling between columns or oscillators relative to nominal
+    noise_gain:      () noise of the source relative to nominal
+    unit_rate:       (n_channels,) firing rate of the neuron seen by each channel relative to nominal
+    unit_identity:   (n_channels,) how often the neuron seen by each channel has been replaced by another
+
+    Head and stimulating contact:
+
+    skull_conductivity: () relative to the head's own
+    contact_impedance:  () ohm, stimulating contact with its encapsulation
+    stim_phase:         () rad, shift of the phase at which stimulation acts
     """
 
     cap_rotation: Array
@@ -42,6 +62,20 @@ class Conditions:
     rhythm_gain: Array
     modulation_gain: Array
     stim_efficacy: Array
+    medication: Array
+    excitability: Array
+    slow_inhibition: Array
+    fast_inhibition: Array
+    gaba_rate: Array
+    sleep_depth: Array
+    frequency_shift: Array
+    coupling_gain: Array
+    noise_gain: Array
+    unit_rate: Array
+    unit_identity: Array
+    skull_conductivity: Array
+    contact_impedance: Array
+    stim_phase: Array
 
     @classmethod
     def nominal(cls, n_channels: int, reference: Array | None = None, impedance: float = 5e3) -> "Conditions":
@@ -65,4 +99,18 @@ class Conditions:
             rhythm_gain=one,
             modulation_gain=one,
             stim_efficacy=one,
+            medication=zero,
+            excitability=zero,
+            slow_inhibition=one,
+            fast_inhibition=one,
+            gaba_rate=one,
+            sleep_depth=zero,
+            frequency_shift=zero,
+            coupling_gain=one,
+            noise_gain=one,
+            unit_rate=jnp.ones(n_channels),
+            unit_identity=jnp.zeros(n_channels),
+            skull_conductivity=one,
+            contact_impedance=jnp.float32(1e3),
+            stim_phase=zero,
         )

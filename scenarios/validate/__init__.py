@@ -1,0 +1,1 @@
+"""What the models must reproduce, fact by fact (``neurodrift validate``)."""
