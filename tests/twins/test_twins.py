@@ -1,0 +1,110 @@
+"""The references' own integrator against closed forms, and every reference's shapes."""
+
+import importlib
+
+import numpy as np
+import pytest
+
+from .integrate import heun, whole_steps
+
+MODELS = ("jansen_rit", "wendling", "wilson_cowan", "stn_gpe", "epileptor")
+
+
+MODULES = {name: importlib.import_module(f".{name}", __package__) for name in MODELS}
+SETS = [
+    pytest.param(module, parameters, id=f"{name}-{label}")
+    for name, module in MODULES.items()
+    for label, parameters in module.PARAMETERS.items()
+]
+
+
+def damped_error(n_steps: int) -> float:
+    """Largest error at t = 1 for y' = M y, a damped rotation."""
+    matrix = np.array([[-1.0, -6.0], [6.0, -1.0]])
+    states = heun(lambda y, u, past: matrix @ y, np.array([[1.0], [0.0]]), 1 / n_steps, n_steps)
+    exact = np.exp(-1) * np.array([[np.cos(6)], [np.sin(6)]])
+    return float(np.abs(states[-1] - exact).max())
+
+
+def test_heun_is_of_second_order_on_a_linear_system():
+    errors = [damped_error(n) for n in (100, 200, 400)]
+    orders = np.log2(np.array(errors[:-1]) / np.array(errors[1:]))
+    np.testing.assert_allclose(orders, 2.0, atol=0.05)
+
+
+def delayed_solution(t: np.ndarray) -> np.ndarray:
+    """y' = -y(t - 1), y = 1 before 0, by the method of steps: sum_k (-1)^k (t - k + 1)^k / k! over t >= k - 1."""
+    total, factorial = np.ones_like(t), 1.0
+    for k in range(1, 8):
+        factorial *= k
+        total += np.where(t >= k - 1, (-1) ** k * np.maximum(t - k + 1, 0) ** k / factorial, 0.0)
+    return total
+
+
+def test_a_delayed_state_follows_the_method_of_steps_to_second_order():
+    errors = []
+    for n in (20, 40, 80):
+        states = heun(lambda y, u, past: -past[0], np.ones((1, 1)), 1 / n, 6 * n, delays=(1.0,))
+        errors.append(np.abs(states[:, 0, 0] - delayed_solution(np.arange(6 * n + 1) / n)).max())
+    np.testing.assert_allclose(np.log2(np.array(errors[:-1]) / np.array(errors[1:])), 2.0, atol=0.1)
+    assert errors[-1] < 1e-4
+
+
+def test_a_matrix_of_delays_looks_up_every_pair_at_its_own_time():
+    """y_0 = t, y_1 = -2 t: what i sees of j is the ramp d_ij earlier, and the start before t = 0."""
+    seen = {}
+    delay = np.array([[0.0, 0.3], [0.5, 0.1]])
+
+    def slope(y, u, past):
+        seen["last"] = past[0][0]
+        return np.array([[1.0, -2.0]])
+
+    heun(slope, np.zeros((1, 2)), 0.1, 10, delays=(delay,))
+    np.testing.assert_allclose(seen["last"], (1.0 - delay) * np.array([1.0, -2.0]), atol=1e-12)
+    heun(slope, np.zeros((1, 2)), 0.1, 3, delays=(delay,))
+    np.testing.assert_allclose(seen["last"], np.array([[0.3, 0.0], [0.0, -0.4]]), atol=1e-12)
+
+
+def test_a_delay_of_no_steps_is_the_present_state():
+    rotate = np.array([[-1.0, -6.0], [6.0, -1.0]])
+    start = np.array([[1.0], [0.0]])
+    plain = heun(lambda y, u, past: rotate @ y, start, 0.01, 50)
+    np.testing.assert_array_equal(heun(lambda y, u, past: rotate @ past[0], start, 0.01, 50, delays=(0.0,)), plain)
+
+
+def test_delays_between_two_steps_are_refused():
+    with pytest.raises(ValueError, match="whole number of steps"):
+        whole_steps((0.25,), 0.1)
+
+
+def test_noise_of_an_ornstein_uhlenbeck_process_has_its_stationary_variance():
+    """y' = -y + sigma xi: variance sigma^2 / 2; over 4000 s of 50 nodes the estimate's sd is 0.3 %."""
+    rng = np.random.default_rng(0)
+    noise = 0.8 * np.sqrt(0.05) * rng.standard_normal((80_000, 1, 50))
+    states = heun(lambda y, u, past: -y, np.zeros((1, 50)), 0.05, 80_000, noise=noise)
+    assert np.var(states[200:]) == pytest.approx(0.32, rel=0.02)
+
+
+@pytest.mark.parametrize(("module", "parameters"), SETS)
+def test_slopes_have_the_shape_of_the_state_and_nodes_do_not_mix_uncoupled(module, parameters):
+    y = module.initial(parameters, 3)
+    y = y + 0.01 * np.random.default_rng(1).standard_normal(y.shape)
+    past = tuple(y for _ in getattr(module, "delays", lambda q: ())(parameters))
+    together = module.slope(parameters, y, np.array([0.0, 0.1, 0.0]), past)
+    assert together.shape == y.shape == (len(y), 3)
+    assert together.dtype == np.float64
+    assert len(y) <= len(module.VARIABLES)
+    alone = module.slope(parameters, y[:, :1], np.zeros(1), tuple(p[:, :1] for p in past))
+    np.testing.assert_allclose(together[:, :1], alone, rtol=1e-14)
+    assert module.noise_gain(parameters).shape == (len(module.VARIABLES),)
+    assert module.observe(parameters, y).shape == (3,)
+
+
+@pytest.mark.parametrize(("module", "parameters"), SETS)
+def test_the_stimulus_moves_its_own_node_only(module, parameters):
+    y = module.initial(parameters, 2)
+    past = tuple(y for _ in getattr(module, "delays", lambda q: ())(parameters))
+    still = module.slope(parameters, y, np.zeros(2), past)
+    moved = module.slope(parameters, y, np.array([0.0, 0.5]), past)
+    np.testing.assert_array_equal(still[:, 0], moved[:, 0])
+    assert np.abs(still[:, 1] - moved[:, 1]).max() > 0
