@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .host import HostPlant, rollout_host
     from .plant import Epoch, Plant, PlantState, Window, record, run_trial
     from .recordings import Recording, load, load_embedded, read_recording
-    from .sources import JansenRit, MotorImagery, Replay, SpikingColumn
+    from .sources import JansenRit, MotorImagery, NeuralMass, Replay, SpikingColumn
 
 _HOME = {
     "builders": ("jansen_rit_plant", "motor_imagery_plant", "replay_plant"),
@@ -26,14 +26,14 @@ _HOME = {
     "host": ("HostPlant", "rollout_host"),
     "plant": ("Epoch", "Plant", "PlantState", "Window", "record", "run_trial"),
     "recordings": ("Recording", "load", "load_embedded", "read_recording"),
-    "sources": ("JansenRit", "MotorImagery", "Replay", "SpikingColumn"),
+    "sources": ("JansenRit", "MotorImagery", "NeuralMass", "Replay", "SpikingColumn"),
 }
 
 __all__ = [
-    "DRIFTS", "Conditions", "Epoch", "HostPlant", "InputError", "JansenRit", "MotorImagery", "Plant", "PlantState",
-    "Recording", "Replay", "SphereHead", "SpikingColumn", "Window", "jansen_rit_plant", "load", "load_embedded",
-    "make_drift", "make_montage", "motor_imagery_plant", "read_recording", "record", "replay_plant", "rollout_host",
-    "run_trial",
+    "DRIFTS", "Conditions", "Epoch", "HostPlant", "InputError", "JansenRit", "MotorImagery", "NeuralMass", "Plant",
+    "PlantState", "Recording", "Replay", "SphereHead", "SpikingColumn", "Window", "jansen_rit_plant", "load",
+    "load_embedded", "make_drift", "make_montage", "motor_imagery_plant", "read_recording", "record",
+    "replay_plant", "rollout_host", "run_trial",
 ]  # fmt: skip
 
 

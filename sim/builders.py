@@ -21,8 +21,10 @@ from .head.projection import DipoleProjection, Reprojection
 from .head.sphere import SphereHead
 from .keys import stream_key
 from .plant import Plant
-from .sources.jansen_rit import JansenRit
+from .sources.connectome import Connectome
+from .sources.models.jansen_rit import JansenRit
 from .sources.motor_imagery import MotorImagery
+from .sources.neural_mass import NeuralMass
 from .sources.replay import Replay
 from .stimulation import Stimulator
 
@@ -116,7 +118,11 @@ def jansen_rit_plant(
     *,
     n_nodes: int = 20,
     n_stim: int = 1,
-    coupling: Array | None = None,
+    coupling: ArrayLike | None = None,
+    delays: ArrayLike | None = None,
+    dt: float = 0.5e-3,
+    noise: str = "counter",
+    burn_in_s: float = 2.5,
     head: str = "mne",
     impedance: float = 5e3,
     max_current: float = 2e-3,
@@ -126,9 +132,10 @@ def jansen_rit_plant(
 ) -> Plant:
     """``n_nodes`` Jansen-Rit columns of one person under an EEG cap, without other background or artefacts.
 
-    coupling (n_nodes, n_nodes), None for independent columns; ``parameters`` go to :meth:`JansenRit.create`; the
-    rest as for :func:`motor_imagery_plant`, except that direct current is the default, which shifts the columns'
-    input.
+    coupling (n_nodes, n_nodes), None for independent columns: ``coupling[i, j]`` times the firing rate of column j
+    is added to p of column i, ``delays[i, j]`` s later; dt s, noise and burn_in_s as for :meth:`NeuralMass.create`;
+    ``parameters`` are letters of :class:`JansenRit`; the rest as for :func:`motor_imagery_plant`, except that direct
+    current is the default, which shifts the columns' input.
     """
     n_times = round(window_s * sfreq)
     if n_times < 1:
@@ -138,8 +145,13 @@ def jansen_rit_plant(
         radius = float(sphere.radius)
         electrodes = _scaled(make_montage(montage), radius)
         weights = electrodes.reference_weights(reference)
-    options: dict[str, Any] = {"n_nodes": n_nodes, "n_times": n_times, "n_stim": n_stim, "coupling": coupling}
-    source = JansenRit.sample(stream_key(key, "person.source"), sfreq=sfreq, radius=radius, **options, **parameters)
+        source = NeuralMass.create(
+            JansenRit.create(**parameters), n_nodes=n_nodes, sfreq=sfreq, n_times=n_times, dt=dt, n_stim=n_stim,
+            wiring=None if coupling is None else Connectome.create(coupling, delays), noise=noise,
+            burn_in_s=burn_in_s, radius=radius,
+        )  # fmt: skip
+    person = source.model.person(stream_key(key, "person.source"))
+    source = dataclasses.replace(source, model=person)
     return Plant(
         source=source,
         projection=DipoleProjection(head=sphere, montage=electrodes),

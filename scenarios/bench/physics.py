@@ -63,13 +63,13 @@ def _environment(batch: int, n_windows: int) -> Callable[[], Any]:
     from ...sim.conditions import Conditions
     from ...sim.head import DipoleProjection, SphereHead, make_montage
     from ...sim.plant import Plant
-    from ...sim.sources import JansenRit
+    from ...sim.sources import JansenRit, NeuralMass
     from ...sim.stimulation import Stimulator
 
     sfreq, n_times = 250.0, 25
     montage = make_montage("10-10-16")
     plant = Plant(
-        source=JansenRit.create(n_nodes=20, sfreq=sfreq, n_times=n_times, dt=1e-3),
+        source=NeuralMass.create(JansenRit.create(), n_nodes=20, sfreq=sfreq, n_times=n_times, dt=1e-3),
         projection=DipoleProjection(head=SphereHead.preset(), montage=montage),
         amplifier=Amplifier.create(16, sfreq, n_times),
         stimulator=Stimulator.create(1, sfreq, n_times),
@@ -98,11 +98,11 @@ def _columns(n_nodes: int, coupled: bool, n_steps: int) -> Callable[[], Any]:
     import jax.numpy as jnp
 
     from ...sim.conditions import Conditions
-    from ...sim.sources import JansenRit
+    from ...sim.sources import Connectome, JansenRit, NeuralMass
 
-    source = JansenRit.create(
-        n_nodes=n_nodes, sfreq=2000.0, n_times=200, dt=0.5e-3, burn_in_s=0.1,
-        coupling=jnp.full((n_nodes, n_nodes), 10.0 / n_nodes) if coupled else None,
+    source = NeuralMass.create(
+        JansenRit.create(), n_nodes=n_nodes, sfreq=2000.0, n_times=200, dt=0.5e-3, burn_in_s=0.1,
+        wiring=Connectome.create(np.full((n_nodes, n_nodes), 10.0 / n_nodes)) if coupled else None,
     )  # fmt: skip
     conditions = Conditions.nominal(1)
     state = source.init(jax.random.PRNGKey(0), conditions)

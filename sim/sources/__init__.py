@@ -1,9 +1,15 @@
 """Sources of brain activity."""
 
 from .base import Source, Truth
-from .jansen_rit import JansenRit
+from .connectome import Connectome, MeanField
+from .entry import CurrentInput, FieldShift, InformationalLesion
+from .models.jansen_rit import JansenRit
 from .motor_imagery import MotorImagery
+from .neural_mass import NeuralMass
 from .replay import Replay
 from .spiking import SpikingColumn
 
-__all__ = ["JansenRit", "MotorImagery", "Replay", "Source", "SpikingColumn", "Truth"]
+__all__ = [
+    "Connectome", "CurrentInput", "FieldShift", "InformationalLesion", "JansenRit", "MeanField", "MotorImagery",
+    "NeuralMass", "Replay", "Source", "SpikingColumn", "Truth",
+]  # fmt: skip

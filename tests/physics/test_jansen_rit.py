@@ -1,5 +1,7 @@
 """The Jansen-Rit column against its published bifurcations and an independent float64 integration."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +11,9 @@ from scipy.signal import welch
 
 from neurodrift.sim.conditions import Conditions
 from neurodrift.sim.errors import InputError
-from neurodrift.sim.sources import JansenRit
+from neurodrift.sim.sources import Connectome, JansenRit, NeuralMass
+from neurodrift.sim.sources.integrate import heun, inputs_of
+from neurodrift.sim.sources.model import Inputs
 
 CONDITIONS = Conditions.nominal(16)
 LETTERS = ("A", "B", "a", "b", "e0", "v0", "r", "C1", "C2", "C3", "C4")
@@ -18,7 +22,7 @@ LETTERS = ("A", "B", "a", "b", "e0", "v0", "r", "C1", "C2", "C3", "C4")
 @pytest.fixture(scope="module")
 def m() -> dict[str, float]:
     """The parameters that the component exposes, as float64."""
-    one = JansenRit.create(n_nodes=1)
+    one = JansenRit.create()
     return {name: round(float(getattr(one, name)), 6) for name in LETTERS}
 
 
@@ -102,16 +106,14 @@ def cycle(v, dt):
     return (len(times) - 1) / ((times[-1] - times[0]) * dt), np.ptp(v)
 
 
-def column(**options):
-    options = {"n_nodes": 1, "sfreq": 1000.0, "dt": 1e-3, "n_times": 1000, "sigma": 0.0} | options
-    return JansenRit.create(**options)
+def column(n_nodes=1, dtype=jnp.float32, **letters):
+    model = JansenRit.create(**({"sigma": 0.0} | letters))
+    return NeuralMass.create(model, n_nodes=n_nodes, sfreq=1000.0, dt=1e-3, n_times=1000, dtype=dtype)
 
 
 def run(source, seconds, start=(0.1, 18.0, 15.0, 0.0, 0.0, 0.0), seed=0):
     """v (n_nodes, n) mV from ``start``, without the burn-in, through the component's own step."""
-    state = source.init(jax.random.key(0), CONDITIONS)
-    dtype = source.p.dtype
-    state = state._replace(y=tuple(jnp.full(source.n_nodes, x, dtype) for x in start))
+    state = source.begin()._replace(y=tuple(jnp.full(source.n_nodes, x, source.moment.dtype) for x in start))
     silence = jnp.zeros((source.n_stim, source.n_times))
 
     def step(state, key):
@@ -122,7 +124,7 @@ def run(source, seconds, start=(0.1, 18.0, 15.0, 0.0, 0.0, 0.0), seed=0):
     _, moments = jax.jit(lambda s: jax.lax.scan(step, s, keys))(state)
     moments = np.asarray(moments, np.float64)
     v = np.moveaxis(moments, 1, 0).reshape(source.n_nodes, -1) / np.asarray(source.moment, np.float64)
-    return v + float(source.v_mean)
+    return v + float(source.mean)
 
 
 def test_alpha_cycle_at_p_220_has_the_published_frequency_and_size():
@@ -176,7 +178,7 @@ def test_euler_is_wrong_and_heun_is_right_at_the_same_step(m):
 def test_float64_component_equals_the_numpy_integration(m):
     with jax.enable_x64(True):
         one = column(dtype=jnp.float64)
-        assert one.p.dtype == jnp.float64
+        assert one.model.p.dtype == jnp.float64
         v = run(one, 1.0)[0]
     expected = integrate(m, 220.0, 1.0, 1e-3, (0.1, 18, 15, 0, 0, 0))
     np.testing.assert_allclose(v, expected, rtol=0, atol=1e-10)
@@ -190,10 +192,12 @@ def test_heun_is_of_second_order_without_noise_and_first_order_with_it(m):
         path = rng.standard_normal((fine, 64)) * np.sqrt(0.25 / fine)
 
         def end(n_steps, sigma):
-            one = JansenRit.create(n_nodes=64, sfreq=n_steps / 0.25, dt=1e-3, n_times=1, dtype=jnp.float64)
+            model, h = JansenRit.create(), 0.25 / n_steps
             kicks = 3.25 * 100 * sigma * path.reshape(n_steps, -1, 64).sum(axis=1)
             y = tuple(jnp.full(64, x, jnp.float64) for x in (0.1, 18.0, 15.0, 0.0, 0.0, 0.0))
-            y, _ = jax.lax.scan(lambda y, k: (one.heun(y, one.p, k), None), y, jnp.asarray(kicks))
+            y, _ = jax.lax.scan(
+                lambda y, k: (heun(model, h, y, lambda y, _: Inputs(), (k,)), None), y, jnp.asarray(kicks)
+            )
             return np.asarray(y[1] - y[2])
 
         for sigma, order in ((0.0, 2.0), (5.0, 1.0)):
@@ -206,20 +210,20 @@ def test_heun_is_of_second_order_without_noise_and_first_order_with_it(m):
 
 def test_a_step_that_is_too_long_is_refused_with_the_largest_safe_one():
     with pytest.raises(InputError, match=r"0\.001 s"):
-        JansenRit.create(dt=2e-3)
+        NeuralMass.create(JansenRit.create(), dt=2e-3)
     with pytest.raises(InputError, match=r"0\.0005 s"):
-        JansenRit.create(dt=1e-3, a=200.0)
-    with pytest.raises(InputError, match="unknown Jansen-Rit parameter 'w'"):
+        NeuralMass.create(JansenRit.create(a=200.0), dt=1e-3)
+    with pytest.raises(InputError, match="unknown JansenRit parameter 'w'"):
         JansenRit.create(w=1.0)
 
 
 def test_step_divides_the_sample_and_is_no_longer_than_asked():
-    assert JansenRit.create(sfreq=250.0, dt=1e-3).dt == pytest.approx(1e-3)
-    assert JansenRit.create(sfreq=256.0, dt=1e-3).dt == pytest.approx(1 / 1024)
+    assert NeuralMass.create(JansenRit.create(), sfreq=250.0, dt=1e-3).dt == pytest.approx(1e-3)
+    assert NeuralMass.create(JansenRit.create(), sfreq=256.0, dt=1e-3).dt == pytest.approx(1 / 1024)
 
 
 def test_moments_of_a_default_column_are_those_of_a_cortical_patch_from_the_first_window():
-    source = JansenRit.create(n_nodes=64)
+    source = NeuralMass.create(JansenRit.create(), n_nodes=64)
     state = source.init(jax.random.key(1), CONDITIONS)
     first = None
     for n in range(4):
@@ -234,16 +238,16 @@ def test_moments_of_a_default_column_are_those_of_a_cortical_patch_from_the_firs
 
 
 def test_current_moves_the_input_by_its_coupling_and_efficacy():
-    source = JansenRit.create(n_nodes=4, n_stim=2, n_times=25)
+    source = NeuralMass.create(JansenRit.create(), n_nodes=4, n_stim=2, n_times=25)
     state = source.init(jax.random.key(0), CONDITIONS)
     half = Conditions(**{**CONDITIONS.__dict__, "stim_efficacy": jnp.float32(0.5)})
     stim = jnp.stack([jnp.full(25, 1e-3), jnp.zeros(25)])
     _, _, truth = source.step(state, stim, half, jax.random.key(0))
-    np.testing.assert_allclose(truth["input"], [245.0, 220.0, 245.0, 220.0])
+    np.testing.assert_allclose(truth["input"], [25.0, 0.0, 25.0, 0.0], rtol=1e-6)
 
 
 def test_rhythm_gain_scales_the_moments():
-    source = JansenRit.create(n_nodes=4, n_times=25)
+    source = NeuralMass.create(JansenRit.create(), n_nodes=4, n_times=25)
     state = source.init(jax.random.key(0), CONDITIONS)
     loud = Conditions(**{**CONDITIONS.__dict__, "rhythm_gain": jnp.float32(2.0)})
     silence = jnp.zeros((1, 25))
@@ -254,21 +258,23 @@ def test_rhythm_gain_scales_the_moments():
 
 def test_coupling_adds_firing_rates_to_the_input():
     weights = jnp.asarray([[0.0, 3.0], [0.0, 0.0]])
-    coupled, alone = JansenRit.create(n_nodes=2, coupling=weights), JansenRit.create(n_nodes=2)
+    model, wiring = JansenRit.create(), Connectome.create(weights)
     y = tuple(jnp.asarray(x) for x in ([0.1, 0.2], [18.0, 17.0], [15.0, 9.0], [0.0] * 2, [0.0] * 2, [0.0] * 2))
     rate = 5.0 / (1 + np.exp(0.56 * (6.0 - 8.0)))
-    extra = coupled.slope(y, coupled.p)[4] - alone.slope(y, alone.p)[4]
+    coupled = inputs_of(model, wiring, y, 0.0, 0.0)
+    extra = model.slope(y, coupled)[4] - model.slope(y, Inputs())[4]
     np.testing.assert_allclose(extra, [325.0 * 3.0 * rate, 0.0], rtol=1e-4, atol=0.05)
 
 
 @pytest.mark.parametrize("coupled", [False, True])
 def test_vmap_over_people_and_runs_equals_single_runs(coupled):
     options = {"n_nodes": 3, "n_times": 25, "dt": 0.8e-3, "burn_in_s": 0.1}
-    coupling = jnp.full((3, 3), 2.0) if coupled else None
+    wiring = Connectome.create(np.full((3, 3), 2.0)) if coupled else None
+    nominal = NeuralMass.create(JansenRit.create(), wiring=wiring, **options)
     keys = jax.random.split(jax.random.key(3), 4)
 
     def one(key):
-        source = JansenRit.sample(key, coupling=coupling, **options)
+        source = dataclasses.replace(nominal, model=nominal.model.person(key))
         state = source.init(key, CONDITIONS)
         return source.step(state, jnp.full((1, 25), 1e-3), CONDITIONS, key)[1]
 
@@ -279,7 +285,7 @@ def test_vmap_over_people_and_runs_equals_single_runs(coupled):
 
 
 def test_gradient_flows_to_the_current():
-    source = JansenRit.create(n_nodes=2, n_times=25)
+    source = NeuralMass.create(JansenRit.create(), n_nodes=2, n_times=25)
     state = source.init(jax.random.key(0), CONDITIONS)
 
     def mean(current):

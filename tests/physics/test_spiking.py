@@ -16,7 +16,7 @@ from neurodrift.sim.errors import InputError
 from neurodrift.sim.head import DipoleProjection, SphereHead, make_montage
 from neurodrift.sim.host import rollout_host
 from neurodrift.sim.plant import Plant
-from neurodrift.sim.sources import JansenRit, SpikingColumn
+from neurodrift.sim.sources import JansenRit, NeuralMass, SpikingColumn
 from neurodrift.sim.stimulation import Stimulator
 
 CONDITIONS = Conditions.nominal(16)
@@ -173,7 +173,7 @@ def test_a_plant_with_a_host_source_runs_and_leaves_no_thread():
 
 
 def test_a_traceable_source_gives_the_same_run_on_the_host_as_in_the_scan():
-    plant = plant_of(JansenRit.create(n_nodes=4, n_times=25, burn_in_s=0.5))
+    plant = plant_of(NeuralMass.create(JansenRit.create(), n_nodes=4, n_times=25, burn_in_s=0.5))
     key = jax.random.key(0)
 
     def scan(key):
