@@ -1,0 +1,1 @@
+"""One figure per plant, for the documentation and for lectures."""
