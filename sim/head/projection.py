@@ -35,7 +35,7 @@ class DipoleProjection:
         )
         positions = jnp.concatenate([part.positions for part in parts])
         orientations = jnp.concatenate([part.orientations for part in parts])
-        return self.head.leadfield(electrodes, positions, orientations)
+        return self.head.under(conditions).leadfield(electrodes, positions, orientations)
 
 
 @component
@@ -79,7 +79,8 @@ class Reprojection:
 
     def matrix(self, conditions: Conditions, parts: Sequence[Any]) -> Array:
         moved = jnp.any(conditions.cap_rotation != 0) | jnp.any(conditions.cap_translation != 0)
-        # (L_new - L_old) W is zero without a shift, but only up to rounding; leaving it out is exact, and cheaper
+        moved = moved | (conditions.skull_conductivity != 1)
+        # (L_new - L_old) W is zero without a change, but only up to rounding; leaving it out is exact, and cheaper
         return jax.lax.cond(moved, self._moved, lambda _: jnp.eye(self.montage.n_channels), conditions)
 
     def _moved(self, conditions: Conditions) -> Array:
@@ -90,7 +91,7 @@ class Reprojection:
             conditions.cap_translation,
             self.head.radius,
         )
-        new = self.head.gain(electrodes, self.sources).reshape(n_channels, -1)
+        new = self.head.under(conditions).gain(electrodes, self.sources).reshape(n_channels, -1)
         new = new - jnp.mean(new, axis=0)
         return jnp.eye(n_channels) + (new - self.old) @ self.inverse
 
