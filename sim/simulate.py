@@ -1,0 +1,156 @@
+"""Run a source alone, chunk by chunk, and say so when it leaves what physiology allows."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from numpy.typing import ArrayLike
+
+from .clock import Clock
+from .conditions import Conditions
+from .errors import InputError
+from .keys import stream_key
+
+OK = "ok"
+
+
+@dataclasses.dataclass(frozen=True)
+class Simulation:
+    """t (n,) s; output (n_sources, n) in the unit of the model's output; values (n_variables, n_nodes, n) or None;
+    state: where to go on from; status: "ok", or when and how the run left its bounds (what came before is kept)."""
+
+    t: np.ndarray
+    output: np.ndarray
+    values: np.ndarray | None
+    state: Any
+    status: str
+
+    @property
+    def ok(self) -> bool:
+        return self.status == OK
+
+
+def simulate(
+    source: Any,
+    seconds: float,
+    key: Array,
+    conditions: Conditions | None = None,
+    stim: ArrayLike | None = None,
+    drift: tuple[Any, ...] = (),
+    everything: bool = False,
+    chunk_s: float = 10.0,
+    burn_in: bool = True,
+    state: Any = None,
+    progress: Callable[[float, float], None] | None = None,
+) -> Simulation:
+    """``seconds`` of a neural mass source, without head and electrodes.
+
+    stim: A, None for none, (n_stim,) held throughout or (n_stim, n_samples) over time; drift: processes that move
+    ``conditions`` (nominal by default); everything: keep every variable; burn_in: start from the source's ``init``,
+    otherwise from its initial values; state: where to go on from, instead of both; progress(seconds done, seconds):
+    called after each chunk.
+
+    After each chunk of ``chunk_s`` s of model time the run is checked: when a variable is not finite or leaves its
+    physiological bounds, the run stops, keeps what came before that window, and ``status`` says what happened.
+    Memory grows with what is returned only.
+    """
+    conditions = Conditions.nominal(1) if conditions is None else conditions
+    n_windows = round(seconds * source.sfreq / source.n_times)
+    if n_windows < 1:
+        raise InputError(
+            f"{seconds:g} s is less than one window of {source.n_times / source.sfreq:g} s; ask for at least one"
+        )
+    current = _current(source, stim, n_windows)
+    if state is None:
+        state = jax.jit(source.init)(stream_key(key, "init"), conditions) if burn_in else source.begin()
+    memories = tuple(d.init(stream_key(key, f"drift.init.{i}")) for i, d in enumerate(drift))
+    carry = (state, memories, jnp.int32(0))
+    per_chunk = max(round(chunk_s * source.sfreq / source.n_times), 1)
+    outputs, values, done, status = [], [], 0, OK
+    while done < n_windows and status == OK:
+        n = min(per_chunk, n_windows - done)
+        given = current if current.ndim == 2 else current[done : done + n]
+        carry, (moments, inside, trace) = _chunk(source, conditions, drift, carry, given, key, n, everything)
+        inside = np.asarray(inside)
+        good = n if inside.all() else int(np.argmin(inside))
+        outputs.append(np.asarray(moments)[:good])
+        if everything:
+            values.append(np.asarray(trace)[:good])
+        done += good
+        if good < n:
+            status = _what_happened(source, carry[0], done * source.n_times / source.sfreq)
+        if progress is not None:
+            progress(done * source.n_times / source.sfreq, seconds)
+    moment = np.concatenate(outputs) if outputs else np.zeros((0, source.n_sources, source.n_times))
+    output = np.moveaxis(moment, 1, 0).reshape(source.n_sources, -1) / float(source.moment) + float(source.mean)
+    return Simulation(
+        t=np.arange(output.shape[1]) / source.sfreq,
+        output=output,
+        values=_joined(values) if everything else None,
+        state=carry[0],
+        status=status,
+    )
+
+
+@functools.partial(jax.jit, static_argnames=("n", "everything"))
+def _chunk(
+    source: Any, conditions: Conditions, drift: tuple[Any, ...], carry: Any, current: Array, key: Array, n: int,
+    everything: bool,
+) -> Any:  # fmt: skip
+    def window(carry: Any, given: Array | None) -> Any:
+        state, memories, tick = carry
+        now, kept = conditions, []
+        clock = Clock(tick, jnp.float32(source.n_times / source.sfreq))
+        for i, (process, memory) in enumerate(zip(drift, memories)):
+            memory, now = process.step(memory, now, clock, stream_key(key, f"drift.{i}", tick))
+            kept.append(memory)
+        stim, noise = current if given is None else given, stream_key(key, "source", tick)
+        after, moments, truth = source.step(state, stim, now, noise)
+        trace = source.trace(state, stim, now, noise)[1] if everything else None
+        return (after, tuple(kept), tick + 1), (moments, truth["in_bounds"], trace)
+
+    return jax.lax.scan(window, carry, None if current.ndim == 2 else current, length=n)
+
+
+def _current(source: Any, stim: ArrayLike | None, n_windows: int) -> Array:
+    """(n_stim, n_times) held, or (n_windows, n_stim, n_times)."""
+    shape = (source.n_stim, source.n_times)
+    if stim is None:
+        return jnp.zeros(shape)
+    given = np.asarray(stim, np.float32)
+    if not np.isfinite(given).all():
+        raise InputError("the stimulation current has values that are not finite; wanted A")
+    if given.ndim == 1 and given.size == source.n_stim:
+        return jnp.broadcast_to(jnp.asarray(given)[:, None], shape)
+    n_samples = n_windows * source.n_times
+    if given.shape != (source.n_stim, n_samples):
+        raise InputError(
+            f"stimulation has shape {given.shape}; wanted ({source.n_stim},) or ({source.n_stim}, {n_samples}) in A"
+        )
+    return jnp.asarray(np.moveaxis(given.reshape(source.n_stim, n_windows, source.n_times), 1, 0))
+
+
+def _what_happened(source: Any, state: Any, seconds: float) -> str:
+    """Which variable left its bounds after ``seconds`` s."""
+    for variable, values in zip(source.model.VARIABLES, state.y):
+        worst = np.asarray(values, float)
+        if not np.isfinite(worst).all():
+            return f"{variable.name} stopped being finite after {seconds:g} s; shorten the step or weaken the input"
+        if worst.min() < variable.lower or worst.max() > variable.upper:
+            far = worst[np.argmax(np.abs(worst))]
+            return (
+                f"{variable.name} left {variable.lower:g} to {variable.upper:g} {variable.unit} after {seconds:g} s "
+                f"(it was {far:g}); shorten the step or weaken the input"
+            )
+    return f"left its bounds after {seconds:g} s and came back"
+
+
+def _joined(values: list[np.ndarray]) -> np.ndarray:
+    """Chunks of (n_windows, n_variables, n_nodes, n_times) -> (n_variables, n_nodes, n)."""
+    whole = np.concatenate(values)
+    return np.moveaxis(whole, 0, 2).reshape(*whole.shape[1:3], -1)
