@@ -47,7 +47,7 @@ def heun(model: Model, h: float, y: Values, inputs: Callable[[Values, int], Inpu
     new = [u + 0.5 * h * (d1 + d2) for u, d1, d2 in zip(y, slope, again)]
     for i, k in zip(noisy, kick):
         new[i] = new[i] + k
-    return tuple(new)
+    return model.wrapped(tuple(new))
 
 
 def scaled_kicks(model: Model, h: float, normals: Array) -> Array:

@@ -86,6 +86,10 @@ class Model:
         """() each, in units of time, one per remembered signal; rounded to whole steps."""
         return ()
 
+    def wrapped(self, y: Values) -> Values:
+        """The same state written anew after every step: phases wrapped, so that long runs lose no precision."""
+        return y
+
     def drifted(self: M, conditions: Conditions) -> M:
         """The model with its letters as ``conditions`` have them now."""
         return self
