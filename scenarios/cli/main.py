@@ -15,6 +15,8 @@ COMMANDS = {
     "compare": "the tables of several runs side by side",
     "replay": "the same on a recording of your own",
     "check": "the laws that every component keeps, on one of your own",
+    "validate": "the physics against the literature, row by row",
+    "gallery": "a figure of every plant",
     "bench": "how fast it is on this machine, beside its peers",
 }
 

@@ -1,0 +1,24 @@
+"""The gallery: a figure per plant, by name."""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+FIGURES = (
+    "jansen_rit", "wendling", "wilson_cowan", "stn_gpe", "epileptor", "thalamocortical", "eirs", "stuart_landau",
+    "kuramoto", "bonhoeffer_van_der_pol", "hindmarsh_rose", "intracortical", "brunel", "basal_ganglia",
+    "cortical_column",
+)  # fmt: skip
+"""Files of this package with ``figure() -> matplotlib.figure.Figure``."""
+
+
+def draw(name: str) -> Any:
+    """The figure of one plant; runs the model (seconds to a minute)."""
+    return importlib.import_module(f".{name}", __package__).figure()
+
+
+def save(name: str, folder: Path) -> Path:
+    """Draw and write ``folder/name.png``."""
+    path = folder / f"{name}.png"
+    draw(name).savefig(path, dpi=150)
+    return path
