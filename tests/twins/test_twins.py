@@ -7,7 +7,7 @@ import pytest
 
 from .integrate import heun, whole_steps
 
-MODELS = ("jansen_rit", "wendling", "wilson_cowan", "stn_gpe", "epileptor")
+MODELS = ("jansen_rit", "wendling", "wilson_cowan", "stn_gpe", "epileptor", "thalamocortical", "eirs")
 
 
 MODULES = {name: importlib.import_module(f".{name}", __package__) for name in MODELS}
@@ -108,3 +108,37 @@ def test_the_stimulus_moves_its_own_node_only(module, parameters):
     moved = module.slope(parameters, y, np.array([0.0, 0.5]), past)
     np.testing.assert_array_equal(still[:, 0], moved[:, 0])
     assert np.abs(still[:, 1] - moved[:, 1]).max() > 0
+
+
+EIRS = MODULES["eirs"]
+
+
+@pytest.mark.parametrize("state", ["wake", "eyes closed", "spindle"])
+def test_published_couplings_rest_at_their_published_rates_and_have_the_published_gains(state):
+    """Rates are given to ten digits, gains to three."""
+    q = EIRS.PARAMETERS[f"{state}, sigmoid"]
+    y = EIRS.initial(q)
+    np.testing.assert_allclose(EIRS.slope(q, y, np.zeros(1), (y,))[::2], 0.0)
+    still = EIRS.slope(q, y, np.zeros(1), (y,))[1::2, 0] / (q["alpha"] * q["beta"])
+    np.testing.assert_allclose(still, 0.0, atol=1e-5)
+    gains = EIRS.PARAMETERS[state]
+    for name in EIRS.NAMES:
+        steady = q[f"Q_{name[0]}"]
+        gain = q[f"nu_{name}"] * steady * (1 - steady / q["Q_max"]) / q["sigma"]
+        assert gain == pytest.approx(gains[f"G_{name}"], abs=0.051, rel=0.01)
+
+
+@pytest.mark.parametrize("state", ["wake", "eyes closed", "spindle"])
+def test_the_linear_corticothalamic_loop_follows_its_analytic_transfer_function(state):
+    """A 10 Hz drive for 6 s at 0.25 ms: Heun's phase error is 1e-4, transients have died away."""
+    q = EIRS.PARAMETERS[state]
+    dt, f = 0.00025, 10.0
+    n = round(6 / dt)
+    drive = np.sin(2 * np.pi * f * (np.arange(n) + 0.5) * dt)[:, None]
+    states = heun(
+        lambda y, u, past: EIRS.slope(q, y, u, past), np.zeros((12, 1)), dt, n, delays=EIRS.delays(q), stim=drive
+    )
+    t = np.arange(n + 1) * dt
+    last = t > 5 + dt / 2
+    measured = 2 * np.mean(states[last, 0, 0] * np.exp(-2j * np.pi * f * t[last])) * 1j
+    np.testing.assert_allclose(measured, EIRS.transfer(q, np.array([f]))[0], rtol=0.01)
