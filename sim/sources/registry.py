@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..errors import unknown
+from .entry import InformationalLesion, round_robin
+from .models import stn_gpe, wendling, wilson_cowan
 from .models.jansen_rit import JansenRit
 from .neural_mass import NeuralMass
 
@@ -17,11 +19,46 @@ class SourceSpec(NamedTuple):
     presets: tuple[str, ...] = ("default",)
 
 
+def _wendling(preset: str, **options: Any) -> NeuralMass:
+    return NeuralMass.create(wendling.Wendling.create(preset), **{"mean": wendling.MEANS[preset], **options})
+
+
+def _wilson_cowan(preset: str, **options: Any) -> NeuralMass:
+    moment, mean = wilson_cowan.SCALES[preset]
+    model = wilson_cowan.WilsonCowan.create(preset)
+    return NeuralMass.create(model, **{"moment": moment, "mean": mean, **options})
+
+
+def _stn_gpe(preset: str, pulses: bool = False, **options: Any) -> NeuralMass:
+    coupling = stn_gpe.PER_AMPERE_OF_PULSES if pulses else stn_gpe.StnGpe.STIM_PER_AMPERE
+    shape = options.get("n_nodes", 1), options.get("n_stim", 1)
+    entry = InformationalLesion.create(coupling * round_robin(*shape))
+    return NeuralMass.create(
+        stn_gpe.StnGpe.create(preset), **{"entry": entry, "mean": stn_gpe.MEANS[preset], **options}
+    )
+
+
 SOURCES: dict[str, SourceSpec] = {
     "jansen_rit": SourceSpec(
         "cortical column of three populations, alpha rhythm (Jansen & Rit 1995)",
         lambda preset, **options: NeuralMass.create(JansenRit.create(), **options),
         ("alpha",),
+    ),
+    "wendling": SourceSpec(
+        "hippocampus with slow and fast inhibition, from background to seizure (Wendling et al. 2002, 2005)",
+        _wendling,
+        tuple(wendling.PRESETS),
+    ),
+    "wilson_cowan": SourceSpec(
+        "an excitatory and an inhibitory population: beta, gamma, tremor (Wilson & Cowan 1972)",
+        _wilson_cowan,
+        tuple(wilson_cowan.PRESETS),
+    ),
+    "stn_gpe": SourceSpec(
+        "subthalamic nucleus and pallidum, Parkinsonian beta under deep brain stimulation (Nevado-Holgado et al. 2010);"
+        " pulses=True where the current is a train of pulses rather than held",
+        _stn_gpe,
+        tuple(stn_gpe.PRESETS),
     ),
 }
 
