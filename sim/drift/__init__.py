@@ -1,14 +1,20 @@
 """Drift: processes that change the conditions over simulated time, composed in a tuple."""
 
+from .anaesthesia import Anaesthesia
 from .base import Drift
 from .brain import Fatigue, StateSwitch
 from .cap import CapShift
 from .contact import ChannelLoss, GainDrift, GelDrying, ReferenceSwitch
+from .medication import Circadian, Levodopa
 from .null import NullDrift
 from .registry import DRIFTS, DriftSpec, make_drift
+from .seizure import ExcitabilityRamp, SeizureRamp
 from .session import SessionJumps
+from .sleep import SleepSchedule
+from .tremor import TremorDrift
 
 __all__ = [
-    "DRIFTS", "CapShift", "ChannelLoss", "Drift", "DriftSpec", "Fatigue", "GainDrift", "GelDrying", "NullDrift",
-    "ReferenceSwitch", "SessionJumps", "StateSwitch", "make_drift",
+    "DRIFTS", "Anaesthesia", "CapShift", "ChannelLoss", "Circadian", "Drift", "DriftSpec", "ExcitabilityRamp",
+    "Fatigue", "GainDrift", "GelDrying", "Levodopa", "NullDrift", "ReferenceSwitch", "SeizureRamp", "SessionJumps",
+    "SleepSchedule", "StateSwitch", "TremorDrift", "make_drift",
 ]  # fmt: skip

@@ -8,11 +8,16 @@ import jax.numpy as jnp
 
 from ..errors import InputError, unknown
 from ..head.montage import Montage
+from .anaesthesia import Anaesthesia
 from .brain import Fatigue, StateSwitch
 from .cap import CapShift
 from .contact import ChannelLoss, GainDrift, GelDrying, ReferenceSwitch
+from .medication import Circadian, Levodopa
 from .null import NullDrift
+from .seizure import ExcitabilityRamp, SeizureRamp
 from .session import SessionJumps
+from .sleep import SleepSchedule
+from .tremor import TremorDrift
 
 
 class DriftSpec(NamedTuple):
@@ -76,6 +81,45 @@ DRIFTS: dict[str, DriftSpec] = {
         "a switch into drowsiness",
         "depth",
         lambda montage, severity, onset_s: StateSwitch.drowsy(onset_s, depth=severity),
+    ),
+    "seizure": DriftSpec(
+        "inhibition fails towards a seizure, through sustained spikes to fast activity, and recovers",
+        "1 for the whole way of B and G",
+        lambda montage, severity, onset_s: SeizureRamp.create(severity, onset_s),
+        largest=1.0,
+    ),
+    "excitability": DriftSpec(
+        "excitability rises over ten minutes, stays for an hour and comes back",
+        "rise of the Epileptor's x0",
+        lambda montage, severity, onset_s: ExcitabilityRamp.create(severity, onset_s),
+    ),
+    "sleep": DriftSpec(
+        "a night of NREM sleep in cycles of 90 minutes",
+        "depth of the first cycle, 1 for N3",
+        lambda montage, severity, onset_s: SleepSchedule.night(depth=severity, onset_s=onset_s),
+        largest=1.0,
+    ),
+    "levodopa": DriftSpec(
+        "a dose of levodopa every four hours",
+        "effect of one dose at its peak, 1 for full",
+        lambda montage, severity, onset_s: Levodopa.create(severity, onset_s),
+        largest=1.0,
+    ),
+    "circadian": DriftSpec(
+        "the source's rhythm follows the time of day",
+        "amplitude of log power",
+        lambda montage, severity, onset_s: Circadian.beta(severity, onset_s),
+    ),
+    "anaesthesia": DriftSpec(
+        "half an hour of propofol",
+        "depth, 1 for GABA-A decay at 60 instead of 83 /s",
+        lambda montage, severity, onset_s: Anaesthesia.propofol(severity, onset_s),
+        largest=1.2,
+    ),
+    "tremor": DriftSpec(
+        "the rhythm's frequency wanders",
+        "Hz, standard deviation",
+        lambda montage, severity, onset_s: TremorDrift.create(severity, onset_s),
     ),
 }
 

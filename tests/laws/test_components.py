@@ -36,7 +36,10 @@ SPIKING = ("source", "spiking_column")  # Brian2, on the host
 COMPONENTS = {
     **{("adapter", name): spec.make for name, spec in METHODS.items() if name != "oracle"},
     **{("decoder", name): functools.partial(spec.make, N_CHANNELS, 256, 2, 128.0) for name, spec in DECODERS.items()},
-    **{("drift", name): functools.partial(make_drift, name, _channels_only(), 2.0, 5.0) for name in DRIFTS},
+    **{
+        ("drift", name): functools.partial(make_drift, name, _channels_only(), min(2.0, spec.largest), 5.0)
+        for name, spec in DRIFTS.items()
+    },
     ("source", "motor_imagery"): lambda: MotorImagery.sample(jax.random.key(0), window_s=0.5, sfreq=100.0),
     ("source", "replay"): _replay,
     ("source", "jansen_rit"): lambda: jansen_rit_plant(jax.random.key(0), MONTAGE, n_nodes=3).source,
