@@ -1,18 +1,25 @@
 """Sources of brain activity."""
 
 from .base import Source, Truth
+from .brian import SpikingColumn
 from .connectome import Connectome, MeanField
+from .ensembles import ensemble, rhythm
 from .entry import CurrentInput, FieldShift, InformationalLesion
+from .models.bonhoeffer_van_der_pol import BonhoefferVanDerPol
+from .models.hindmarsh_rose import HindmarshRose
 from .models.jansen_rit import JansenRit
+from .models.kuramoto import Kuramoto
+from .models.ott_antonsen import OttAntonsen
 from .models.stn_gpe import StnGpe
+from .models.stuart_landau import StuartLandau
 from .models.wendling import Wendling
 from .models.wilson_cowan import WilsonCowan
 from .motor_imagery import MotorImagery
 from .neural_mass import NeuralMass
 from .replay import Replay
-from .spiking import SpikingColumn
 
 __all__ = [
-    "Connectome", "CurrentInput", "FieldShift", "InformationalLesion", "JansenRit", "MeanField", "MotorImagery",
-    "NeuralMass", "Replay", "Source", "SpikingColumn", "StnGpe", "Truth", "Wendling", "WilsonCowan",
+    "BonhoefferVanDerPol", "Connectome", "CurrentInput", "FieldShift", "HindmarshRose", "InformationalLesion",
+    "JansenRit", "Kuramoto", "MeanField", "MotorImagery", "NeuralMass", "OttAntonsen", "Replay", "Source",
+    "SpikingColumn", "StnGpe", "StuartLandau", "Truth", "Wendling", "WilsonCowan", "ensemble", "rhythm"
 ]  # fmt: skip

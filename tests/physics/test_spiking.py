@@ -116,7 +116,7 @@ def test_an_error_inside_the_network_reaches_the_caller_and_ends_the_thread():
     before = len(workers())
     state = source.init(jax.random.key(0), CONDITIONS)
     with pytest.raises(IndexError):
-        state.advance(np.zeros(3))  # too few samples: the network asks for the fourth
+        state.advance(source.inputs(np.zeros((1, 3)), CONDITIONS))  # too few samples: the network asks for the fourth
     assert len(workers()) == before
 
 
