@@ -1,11 +1,22 @@
 """The sources of brain activity by name, each made with sensible defaults."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..errors import unknown
+from .ensembles import ensemble, rhythm
 from .entry import InformationalLesion, round_robin
-from .models import stn_gpe, wendling, wilson_cowan
+from .models import (
+    bonhoeffer_van_der_pol,
+    hindmarsh_rose,
+    kuramoto,
+    ott_antonsen,
+    stn_gpe,
+    stuart_landau,
+    wendling,
+    wilson_cowan,
+)
 from .models.jansen_rit import JansenRit
 from .neural_mass import NeuralMass
 
@@ -59,6 +70,31 @@ SOURCES: dict[str, SourceSpec] = {
         " pulses=True where the current is a train of pulses rather than held",
         _stn_gpe,
         tuple(stn_gpe.PRESETS),
+    ),
+    "stuart_landau": SourceSpec(
+        "normal form of a rhythm: resting alpha, bursting beta that stimulation damps, a limit cycle",
+        rhythm,
+        tuple(stuart_landau.PRESETS),
+    ),
+    "kuramoto": SourceSpec(
+        "ensemble of phase oscillators, each ensemble one source; options as for sim.sources.ensembles.ensemble",
+        functools.partial(ensemble, "kuramoto"),
+        tuple(kuramoto.PRESETS),
+    ),
+    "ott_antonsen": SourceSpec(
+        "order parameter of infinitely many phase oscillators (Ott & Antonsen 2008)",
+        lambda preset, **options: NeuralMass.create(ott_antonsen.OttAntonsen.create(preset), **options),
+        tuple(ott_antonsen.PRESETS),
+    ),
+    "bonhoeffer_van_der_pol": SourceSpec(
+        "ensemble of relaxation oscillators for desynchronisation (Krylov et al. 2020); options as for kuramoto",
+        functools.partial(ensemble, "bonhoeffer_van_der_pol"),
+        tuple(bonhoeffer_van_der_pol.PRESETS),
+    ),
+    "hindmarsh_rose": SourceSpec(
+        "ensemble of bursting neurons (Hindmarsh & Rose 1984, Krylov et al. 2020); options as for kuramoto",
+        functools.partial(ensemble, "hindmarsh_rose"),
+        tuple(hindmarsh_rose.PRESETS),
     ),
 }
 
