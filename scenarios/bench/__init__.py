@@ -14,6 +14,6 @@ def _run(module: str, quick: bool) -> list[Row]:
 
 
 BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
-    name: functools.partial(_run, name) for name in ("decoders", "environment", "physics", "session")
+    name: functools.partial(_run, name) for name in ("decoders", "environment", "physics", "brains", "session")
 }
 """Each takes ``quick`` (fewer repetitions) and gives one row per figure."""

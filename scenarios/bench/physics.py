@@ -20,9 +20,9 @@ def bench(quick: bool) -> list[Row]:
     rows = []
     for batch, n_windows in ((1, 200), (64, 20)) if quick else ((1, 1000), (64, 50), (1024, 10)):
         work = batch * n_windows
-        (rate,) = _rates([(_environment(batch, n_windows), work)], 3 if quick else 7)
+        (rate,) = rates([(_environment(batch, n_windows), work)], 3 if quick else 7)
         name = "environment in a scan" if batch == 1 else f"environment in a scan, batch of {batch}"
-        rows.append(_row(name, rate, None, None, "control steps/s"))
+        rows.append(row(name, rate, None, None, "control steps/s"))
     peer_loop, peer_name = _peer()
     for name, n_nodes, coupled in (
         ("Jansen-Rit, 1 column", 1, False),
@@ -31,18 +31,18 @@ def bench(quick: bool) -> list[Row]:
     ):
         n_steps = 2000 if quick else 10_000
         work = n_nodes * n_steps
-        ours, peer = _rates(
+        ours, peer = rates(
             [
                 (_columns(n_nodes, coupled, n_steps), work),
                 (lambda n=n_nodes, c=coupled, s=n_steps: peer_loop(n, c, s), work),
             ],
             3 if quick else 7,
         )
-        rows.append(_row(name, ours, peer, peer_name, "node steps/s"))
+        rows.append(row(name, ours, peer, peer_name, "node steps/s"))
     return rows
 
 
-def _rates(candidates: list[tuple[Callable[[], Any], int]], repetitions: int) -> list[float]:
+def rates(candidates: list[tuple[Callable[[], Any], int]], repetitions: int) -> list[float]:
     """Median of work per second of each (function, work), the candidates taking turns."""
     for function, _ in candidates:
         function()
@@ -211,6 +211,6 @@ def _numba_columns(n_nodes, coupled, n_steps, weights):  # pragma: no cover - co
     return v
 
 
-def _row(name: str, ours: float, peer: float | None, peer_name: str | None, unit: str) -> Row:
+def row(name: str, ours: float, peer: float | None, peer_name: str | None, unit: str) -> Row:
     ratio = None if peer is None else ours / peer
     return {"name": name, "ours": ours, "peer": peer, "peer_name": peer_name, "ratio": ratio, "unit": unit}
