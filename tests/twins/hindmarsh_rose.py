@@ -1,6 +1,7 @@
 """Ensemble of Hindmarsh-Rose neurons, one per node, coupled by their mean.
 
-Hindmarsh & Rose (1984), Proc. R. Soc. B 221:87. The coupling is that of Krylov, Dylov & Rosenblum (2020), Chaos 30:033126. Time in the model's own unit.
+Hindmarsh & Rose (1984), Proc. R. Soc. B 221:87; coupled as in Krylov, Dylov & Rosenblum (2020), Chaos 30:033126.
+Time in the model's own unit.
 """
 
 import numpy as np
