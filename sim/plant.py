@@ -17,6 +17,7 @@ from .keys import stream_key
 from .pytree import component
 from .sources.base import Source, Truth
 from .stimulation import Delivered, Stimulator
+from .stimulation_artefacts.base import Scene, StimulationArtefact
 
 
 class PlantState(NamedTuple):
@@ -26,6 +27,7 @@ class PlantState(NamedTuple):
     drift: tuple[Any, ...]
     tick: Array  # () int32
     key: Array  # the run's key; every stream of randomness folds in its name and the tick
+    stim_artefact: Any = None
 
 
 class Before(NamedTuple):
@@ -43,7 +45,8 @@ class Window(NamedTuple):
     """One control window.
 
     v (n_channels, n_times) V; stim: what was requested and delivered; blanked (n_times,) bool, samples that the
-    amplifier marks as unusable; clock; conditions and truth are ground truth, never part of an observation.
+    amplifier marks as unusable (blanked after a pulse, or clipped); clock; conditions and truth are ground truth, never
+    part of an observation.
     """
 
     v: Array
@@ -60,8 +63,8 @@ class Plant:
 
     ``projection`` maps moments to scalp potentials, following the cap.
     ``drift`` is a tuple of processes applied in order; ``window_s`` () s of drift time per control window, larger
-    than the window's own duration where the pauses between trials are skipped. ``background`` and ``artefacts``
-    may be None.
+    than the window's own duration where the pauses between trials are skipped. ``background``, ``artefacts`` and
+    ``stim_artefact``, what the stimulation itself puts on the electrodes, may be None.
     """
 
     source: Source
@@ -73,6 +76,7 @@ class Plant:
     artefacts: Artefacts | None
     drift: tuple[Any, ...]
     window_s: Array
+    stim_artefact: StimulationArtefact | None = None
 
     def init(self, key: Array) -> PlantState:
         """The state before the first window; the same key gives the same run for ever."""
@@ -83,6 +87,7 @@ class Plant:
             drift=tuple(d.init(stream_key(key, f"drift.init.{i}")) for i, d in enumerate(self.drift)),
             tick=jnp.int32(0),
             key=key,
+            stim_artefact=None if self.stim_artefact is None else self.stim_artefact.init(),
         )
 
     def evolve(self, state: PlantState) -> tuple[tuple[Any, ...], Conditions, Clock]:
@@ -109,7 +114,7 @@ class Plant:
     def before(self, state: PlantState, action: Array) -> Before:
         """The part of a step that precedes the source (apart, so that a source may step on the host)."""
         drift, conditions, clock = self.evolve(state)
-        current, delivered = self.stimulator.step(action, state.tick)
+        current, delivered = self.stimulator.step(action, state.tick, conditions)
         return Before(drift, conditions, clock, current, delivered, stream_key(state.key, "source", state.tick))
 
     def after(self, state: PlantState, before: Before, moments: Array, truth: Truth) -> tuple[PlantState, Window]:
@@ -124,12 +129,17 @@ class Plant:
         if self.artefacts is not None:
             moments = jnp.concatenate([moments, self.artefacts.step(stream_key(state.key, "artefacts", tick))])
         potentials = self.leadfield(conditions) @ moments
-        amplifier, v = self.amplifier.step(
-            state.amplifier, potentials, conditions, stream_key(state.key, "amplifier", tick)
-        )
-        blanked = jnp.zeros(v.shape[-1], bool)
+        memory = state.stim_artefact
+        if self.stim_artefact is not None:
+            scene = Scene(self.stimulator, before.delivered, tick, self.projection, conditions)
+            memory, artefact = self.stim_artefact.step(memory, scene)
+            potentials = potentials + artefact
+        amplifier, v, blanked = self.amplifier.step(
+            state.amplifier, potentials, conditions, stream_key(state.key, "amplifier", tick),
+            self.stimulator.since_pulse(tick, before.delivered),
+        )  # fmt: skip
         window = Window(v, before.delivered, blanked, before.clock, conditions, truth)
-        return PlantState(state.source, background, amplifier, before.drift, tick + 1, state.key), window
+        return PlantState(state.source, background, amplifier, before.drift, tick + 1, state.key, memory), window
 
     def skip(self, state: PlantState, action: Array) -> PlantState:
         """One control window that nobody records: brain and drift go on, the recording chain keeps its memory.

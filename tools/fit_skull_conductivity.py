@@ -2,11 +2,11 @@
 
     python tools/fit_skull_conductivity.py
 
-prints the table of `sim/head/skull.py` and the error against the exact series. Takes about half a minute.
+prints the table of `sim/head/skull.py` and the error against the exact series. Takes a few seconds.
 
-With u = log(conductivity / preset's), each of the three eccentricities mu and weights lambda is the preset's value plus a
-polynomial of degree 4 in u without constant term, so that the preset itself comes out as published, to the last bit. All
-coefficients of a head are fitted at once, over u in [-log 3, log 3], to the factors f_n of the exact series: sum_j
+With u = log(conductivity / preset's), each of the three eccentricities mu and weights lambda is the preset's value plus
+a polynomial of degree 4 in u without constant term, so that the preset itself comes out as published, to the last bit.
+All coefficients of a head are fitted at once, over u in [-log 3, log 3], to the factors f_n of the exact series: sum_j
 lambda_j mu_j^(n-1) = f_n, weighted as the terms weigh at the scalp for dipoles at .5 to .84 of the radius.
 """
 

@@ -21,9 +21,7 @@ class Task(Protocol):
 
 def dose(plant: Plant, window: Window) -> Array:
     """() share of the largest deliverable charge that was delivered in this window, 0 to 1."""
-    stimulator = plant.stimulator
-    seconds = stimulator.n_times / stimulator.sfreq
-    return window.stim.charge / (stimulator.n_stim * stimulator.max_current * seconds)
+    return window.stim.charge / plant.stimulator.largest_charge
 
 
 @component

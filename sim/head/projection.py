@@ -15,6 +15,9 @@ from .sphere import SphereHead
 
 
 class Projection(Protocol):
+    head: Any
+    montage: Montage
+
     def matrix(self, conditions: Conditions, parts: Sequence[Any]) -> Array:
         """(n_sensors, n_rows) from the stacked outputs of ``parts`` (each with ``positions`` and
         ``orientations``) to potentials in volts at the electrodes, wherever the cap is now."""

@@ -1,7 +1,7 @@
 """The exact potential of a dipole in a layered sphere: the Legendre series, in float64 with NumPy.
 
-It is the yardstick of the closed forms in :mod:`sphere`: far too slow for a simulation, and good to 1e-13 with 300 terms
-for dipoles up to .9 of the radius.
+It is the yardstick of the closed forms in :mod:`sphere`: far too slow for a simulation, and good to 1e-13 with 300
+terms for dipoles up to .9 of the radius.
 """
 
 from collections.abc import Sequence

@@ -52,8 +52,8 @@ def _factors(electrodes: Array, positions: Array) -> tuple[Array, Array]:
 
 @component
 class SphereHead:
-    """A layered sphere. mu (3,), weight (3,), sigma () S/m of the scalp, radius () m; skull (n, 2, 3) coefficients of how
-    mu and weight follow the skull's conductivity, None where they do not."""
+    """A layered sphere. mu (3,), weight (3,), sigma () S/m of the scalp, radius () m; skull (n, 2, 3) coefficients of
+    how mu and weight follow the skull's conductivity, None where they do not."""
 
     mu: Array
     weight: Array
