@@ -10,11 +10,14 @@ from .null import NullDrift
 from .registry import DRIFTS, DriftSpec, make_drift
 from .seizure import ExcitabilityRamp, SeizureRamp
 from .session import SessionJumps
+from .skull import SkullConductivity
 from .sleep import SleepSchedule
+from .stimulation import EfficacyLoss, Encapsulation, PhaseWalk
 from .tremor import TremorDrift
 
 __all__ = [
-    "DRIFTS", "Anaesthesia", "CapShift", "ChannelLoss", "Circadian", "Drift", "DriftSpec", "ExcitabilityRamp",
-    "Fatigue", "GainDrift", "GelDrying", "Levodopa", "NullDrift", "ReferenceSwitch", "SeizureRamp", "SessionJumps",
-    "SleepSchedule", "StateSwitch", "TremorDrift", "make_drift",
+    "DRIFTS", "Anaesthesia", "CapShift", "ChannelLoss", "Circadian", "Drift", "DriftSpec", "EfficacyLoss",
+    "Encapsulation", "ExcitabilityRamp", "Fatigue", "GainDrift", "GelDrying", "Levodopa", "NullDrift", "PhaseWalk",
+    "ReferenceSwitch", "SeizureRamp", "SessionJumps", "SkullConductivity", "SleepSchedule", "StateSwitch",
+    "TremorDrift", "make_drift",
 ]  # fmt: skip

@@ -16,7 +16,9 @@ from .medication import Circadian, Levodopa
 from .null import NullDrift
 from .seizure import ExcitabilityRamp, SeizureRamp
 from .session import SessionJumps
+from .skull import SkullConductivity
 from .sleep import SleepSchedule
+from .stimulation import EfficacyLoss, Encapsulation, PhaseWalk
 from .tremor import TremorDrift
 
 
@@ -120,6 +122,28 @@ DRIFTS: dict[str, DriftSpec] = {
         "the rhythm's frequency wanders",
         "Hz, standard deviation",
         lambda montage, severity, onset_s: TremorDrift.create(severity, onset_s),
+    ),
+    "skull_conductivity": DriftSpec(
+        "the skull conducts better or worse than it did",
+        "% change (of the resistance, where it conducts worse)",
+        lambda montage, severity, onset_s: SkullConductivity.create(1.0 + severity / 100.0, onset_s),
+        largest=200.0,
+    ),
+    "encapsulation": DriftSpec(
+        "tissue closes around the stimulating contact: its impedance fluctuates for half a year, then falls",
+        "multiples of 163 ohm a year and 150 ohm of fluctuation",
+        lambda montage, severity, onset_s: Encapsulation.create(163.0 * severity, onset_s, 150.0 * severity),
+    ),
+    "stim_efficacy": DriftSpec(
+        "stimulation loses its effect over an hour",
+        "% lost in the end",
+        lambda montage, severity, onset_s: EfficacyLoss.create(severity / 100.0, onset_s),
+        largest=100.0,
+    ),
+    "stim_phase": DriftSpec(
+        "the phase at which stimulation acts wanders",
+        "degrees per sqrt(hour)",
+        lambda montage, severity, onset_s: PhaseWalk.create(math.radians(severity), onset_s),
     ),
 }
 
