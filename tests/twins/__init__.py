@@ -10,5 +10,8 @@ Nothing here imports the package. One module per model, each with
 - ``noise_gain(parameters)``: (n_variables,) what a unit of white noise density multiplies in each row;
 - ``delays(parameters)``, delayed models only: tuple of delays in the model's unit of time.
 
-``integrate.heun`` steps any of them.
+``integrate.heun`` steps any of them:
+``heun(lambda y, u, past: model.slope(q, y, u, past), model.initial(q), dt, n_steps, delays=model.delays(q))``.
+Nodes are independent unless the parameters hold a coupling; in the ensembles (kuramoto, bonhoeffer_van_der_pol,
+hindmarsh_rose) they are the coupled cells of one population.
 """

@@ -24,11 +24,11 @@ PARAMETERS = {
         "tau_e": 8.0, "tau_i": 8.0, "r_e": 1.0, "r_i": 1.0, "P": 1.25, "Q": 0.0, "rest": 1.0,
     },
 }  # fmt: skip
-SLOWER = 8.8
+SLOWER = 7.8
 PARAMETERS["tremor"] = PARAMETERS["gamma"] | {
     "tau_e": SLOWER * 2.5, "tau_i": SLOWER * 3.75, "P": 0.75,
 }  # fmt: skip
-"""A stable focus of 5 Hz just below the Hopf point at P = 0.783: a choice in the spirit of Duchet et al. (2020),
+"""A stable focus (5.0 Hz, decaying at 3.1/s) below the Hopf point at P = 0.783: a choice in the spirit of Duchet et al. (2020),
 J. Math. Neurosci. 10:4, whose patients' fits are stable foci; not their numbers."""
 
 
