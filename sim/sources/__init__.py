@@ -6,12 +6,15 @@ from .connectome import Connectome, MeanField
 from .ensembles import ensemble, rhythm
 from .entry import CurrentInput, FieldShift, InformationalLesion
 from .models.bonhoeffer_van_der_pol import BonhoefferVanDerPol
+from .models.eirs import Eirs
+from .models.epileptor import Epileptor
 from .models.hindmarsh_rose import HindmarshRose
 from .models.jansen_rit import JansenRit
 from .models.kuramoto import Kuramoto
 from .models.ott_antonsen import OttAntonsen
 from .models.stn_gpe import StnGpe
 from .models.stuart_landau import StuartLandau
+from .models.thalamocortical import Thalamocortical
 from .models.wendling import Wendling
 from .models.wilson_cowan import WilsonCowan
 from .motor_imagery import MotorImagery
@@ -19,7 +22,8 @@ from .neural_mass import NeuralMass
 from .replay import Replay
 
 __all__ = [
-    "BonhoefferVanDerPol", "Connectome", "CurrentInput", "FieldShift", "HindmarshRose", "InformationalLesion",
-    "JansenRit", "Kuramoto", "MeanField", "MotorImagery", "NeuralMass", "OttAntonsen", "Replay", "Source",
-    "SpikingColumn", "StnGpe", "StuartLandau", "Truth", "Wendling", "WilsonCowan", "ensemble", "rhythm"
+    "BonhoefferVanDerPol", "Connectome", "CurrentInput", "Eirs", "Epileptor", "FieldShift", "HindmarshRose",
+    "InformationalLesion", "JansenRit", "Kuramoto", "MeanField", "MotorImagery", "NeuralMass", "OttAntonsen",
+    "Replay", "Source", "SpikingColumn", "StnGpe", "StuartLandau", "Thalamocortical", "Truth", "Wendling",
+    "WilsonCowan", "ensemble", "rhythm",
 ]  # fmt: skip

@@ -9,11 +9,14 @@ from .ensembles import ensemble, rhythm
 from .entry import InformationalLesion, round_robin
 from .models import (
     bonhoeffer_van_der_pol,
+    eirs,
+    epileptor,
     hindmarsh_rose,
     kuramoto,
     ott_antonsen,
     stn_gpe,
     stuart_landau,
+    thalamocortical,
     wendling,
     wilson_cowan,
 )
@@ -70,6 +73,21 @@ SOURCES: dict[str, SourceSpec] = {
         " pulses=True where the current is a train of pulses rather than held",
         _stn_gpe,
         tuple(stn_gpe.PRESETS),
+    ),
+    "epileptor": SourceSpec(
+        "seizures that begin and end by themselves; nodes are wired by permittivity (Jirsa et al. 2014)",
+        lambda preset, **options: NeuralMass.create(epileptor.Epileptor.create(preset), **options),
+        tuple(epileptor.PRESETS),
+    ),
+    "thalamocortical": SourceSpec(
+        "sleep: K-complexes and spindles, slow oscillations, clicks (Schellenberger Costa et al. 2016)",
+        lambda preset, **options: NeuralMass.create(thalamocortical.Thalamocortical.create(preset), **options),
+        tuple(thalamocortical.PRESETS),
+    ),
+    "eirs": SourceSpec(
+        "corticothalamic loop: waking and eyes-closed alpha, spindles, propofol (Robinson et al. 2002)",
+        lambda preset, **options: NeuralMass.create(eirs.Eirs.create(preset), **options),
+        tuple(eirs.PRESETS),
     ),
     "stuart_landau": SourceSpec(
         "normal form of a rhythm: resting alpha, bursting beta that stimulation damps, a limit cycle",
