@@ -28,8 +28,8 @@ SLOWER = 7.8
 PARAMETERS["tremor"] = PARAMETERS["gamma"] | {
     "tau_e": SLOWER * 2.5, "tau_i": SLOWER * 3.75, "P": 0.75,
 }  # fmt: skip
-"""A stable focus (5.0 Hz, decaying at 3.1/s) below the Hopf point at P = 0.783: a choice in the spirit of Duchet et al. (2020),
-J. Math. Neurosci. 10:4, whose patients' fits are stable foci; not their numbers."""
+"""A stable focus (5.0 Hz, decaying at 3.1/s) below the Hopf point at P = 0.783: a choice in the spirit of Duchet et al.
+(2020), J. Math. Neurosci. 10:4, whose patients' fits are stable foci; not their numbers."""
 
 
 def initial(parameters: dict, n_nodes: int = 1, with_ou: bool = False) -> np.ndarray:
