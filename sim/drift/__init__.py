@@ -14,10 +14,11 @@ from .skull import SkullConductivity
 from .sleep import SleepSchedule
 from .stimulation import EfficacyLoss, Encapsulation, PhaseWalk
 from .tremor import TremorDrift
+from .units import RateWalk, UnitTurnover
 
 __all__ = [
     "DRIFTS", "Anaesthesia", "CapShift", "ChannelLoss", "Circadian", "Drift", "DriftSpec", "EfficacyLoss",
     "Encapsulation", "ExcitabilityRamp", "Fatigue", "GainDrift", "GelDrying", "Levodopa", "NullDrift", "PhaseWalk",
-    "ReferenceSwitch", "SeizureRamp", "SessionJumps", "SkullConductivity", "SleepSchedule", "StateSwitch",
-    "TremorDrift", "make_drift",
+    "RateWalk", "ReferenceSwitch", "SeizureRamp", "SessionJumps", "SkullConductivity", "SleepSchedule", "StateSwitch",
+    "TremorDrift", "UnitTurnover", "make_drift",
 ]  # fmt: skip

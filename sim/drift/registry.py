@@ -20,6 +20,7 @@ from .skull import SkullConductivity
 from .sleep import SleepSchedule
 from .stimulation import EfficacyLoss, Encapsulation, PhaseWalk
 from .tremor import TremorDrift
+from .units import RateWalk, UnitTurnover
 
 
 class DriftSpec(NamedTuple):
@@ -122,6 +123,16 @@ DRIFTS: dict[str, DriftSpec] = {
         "the rhythm's frequency wanders",
         "Hz, standard deviation",
         lambda montage, severity, onset_s: TremorDrift.create(severity, onset_s),
+    ),
+    "unit_turnover": DriftSpec(
+        "neurons seen by an intracortical array are lost, others appear",
+        "multiples of the published rate of loss (33 % in 15 days)",
+        lambda montage, severity, onset_s: UnitTurnover.create(montage.n_channels, severity, onset_s),
+    ),
+    "rate_walk": DriftSpec(
+        "firing rates of 84 % of the units walk within the day",
+        "multiples of the published size (49 % of the mean rate)",
+        lambda montage, severity, onset_s: RateWalk.create(montage.n_channels, severity, onset_s),
     ),
     "skull_conductivity": DriftSpec(
         "the skull conducts better or worse than it did",

@@ -5,6 +5,7 @@ from .brian import SpikingColumn
 from .connectome import Connectome, MeanField
 from .ensembles import ensemble, rhythm
 from .entry import CurrentInput, FieldShift, InformationalLesion
+from .intracortical import Intracortical
 from .models.bonhoeffer_van_der_pol import BonhoefferVanDerPol
 from .models.eirs import Eirs
 from .models.epileptor import Epileptor
@@ -23,7 +24,7 @@ from .replay import Replay
 
 __all__ = [
     "BonhoefferVanDerPol", "Connectome", "CurrentInput", "Eirs", "Epileptor", "FieldShift", "HindmarshRose",
-    "InformationalLesion", "JansenRit", "Kuramoto", "MeanField", "MotorImagery", "NeuralMass", "OttAntonsen",
-    "Replay", "Source", "SpikingColumn", "StnGpe", "StuartLandau", "Thalamocortical", "Truth", "Wendling",
-    "WilsonCowan", "ensemble", "rhythm",
+    "InformationalLesion", "Intracortical", "JansenRit", "Kuramoto", "MeanField", "MotorImagery", "NeuralMass",
+    "OttAntonsen", "Replay", "Source", "SpikingColumn", "StnGpe", "StuartLandau", "Thalamocortical", "Truth",
+    "Wendling", "WilsonCowan", "ensemble", "rhythm",
 ]  # fmt: skip

@@ -4,9 +4,12 @@ import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
+
 from ..errors import unknown
 from .ensembles import ensemble, rhythm
 from .entry import InformationalLesion, round_robin
+from .intracortical import Intracortical
 from .models import (
     bonhoeffer_van_der_pol,
     eirs,
@@ -113,6 +116,10 @@ SOURCES: dict[str, SourceSpec] = {
         "ensemble of bursting neurons (Hindmarsh & Rose 1984, Krylov et al. 2020); options as for kuramoto",
         functools.partial(ensemble, "hindmarsh_rose"),
         tuple(hindmarsh_rose.PRESETS),
+    ),
+    "intracortical": SourceSpec(
+        "motor cortical units tuned to an intended reach; options those of Intracortical.sample, and seed",
+        lambda preset, seed=0, **options: Intracortical.sample(jax.random.key(seed), **options),
     ),
 }
 

@@ -51,7 +51,8 @@ class Kuramoto(Model):
         InputError for unknown names.
         """
         chosen = dict(_preset(cls, preset, PRESETS))
-        width = chosen.pop("width") if width is None else width
+        usual = chosen.pop("width")
+        width = usual if width is None else width
         del chosen["K"]
         found = leaves(cls, chosen, letters)
         if n > 1:

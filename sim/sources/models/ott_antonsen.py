@@ -96,7 +96,7 @@ def kick_response(rho: ArrayLike, psi: ArrayLike, e: ArrayLike) -> tuple[Array, 
     The amplitude and the phase response of a population on the Ott-Antonsen manifold (Weerasinghe et al. 2019, PLoS
     Comput. Biol. 15:e1006575): (e/2) (1 - rho^2) cos psi and -(e/2) (1 + rho^2) / rho sin psi.
     """
-    rho, psi = jnp.asarray(rho), jnp.asarray(psi)
+    rho, psi, e = jnp.asarray(rho), jnp.asarray(psi), jnp.asarray(e)
     return 0.5 * e * (1 - rho**2) * jnp.cos(psi), -0.5 * e * (1 + rho**2) / rho * jnp.sin(psi)
 
 

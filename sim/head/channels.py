@@ -1,0 +1,28 @@
+"""Sources that are recorded as they are: no head in between."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+from jax import Array
+
+from ..conditions import Conditions
+from ..pytree import component
+from .montage import Montage
+
+
+@component
+class DirectProjection:
+    """Each source is one channel of ``montage``, and there is no ``head``. For intracortical units, whose "moments"
+    are spike counts: a window then holds counts per sample in the array that holds volts elsewhere."""
+
+    montage: Montage
+    head: Any = None
+
+    @classmethod
+    def create(cls, positions: Array, names: Sequence[str]) -> "DirectProjection":
+        """positions (n_channels, 3) m."""
+        return cls(montage=Montage(positions=positions, ch_names=tuple(names), reference_names=()))
+
+    def matrix(self, conditions: Conditions, parts: Sequence[Any]) -> Array:
+        return jnp.eye(self.montage.n_channels)
