@@ -52,11 +52,11 @@ class Kuramoto(Model):
         """
         chosen = dict(_preset(cls, preset, PRESETS))
         usual = chosen.pop("width")
-        width = usual if width is None else width
+        scale = usual if width is None else width
         del chosen["K"]
         found = leaves(cls, chosen, letters)
         if n > 1:
-            found["f"] = found["f"] + width * spread(distribution, n, key)
+            found["f"] = found["f"] + scale * spread(distribution, n, key)
         return cls(**found)
 
     def start(self) -> tuple[ArrayLike, ...]:
