@@ -1,7 +1,7 @@
 """Sources of brain activity."""
 
 from .base import Source, Truth
-from .brian import SpikingColumn
+from .brian import BasalGanglia, BrunelNetwork, CorticalColumn, SpikingColumn, simulate_standalone
 from .connectome import Connectome, MeanField
 from .ensembles import ensemble, rhythm
 from .entry import CurrentInput, FieldShift, InformationalLesion
@@ -23,8 +23,8 @@ from .neural_mass import NeuralMass
 from .replay import Replay
 
 __all__ = [
-    "BonhoefferVanDerPol", "Connectome", "CurrentInput", "Eirs", "Epileptor", "FieldShift", "HindmarshRose",
-    "InformationalLesion", "Intracortical", "JansenRit", "Kuramoto", "MeanField", "MotorImagery", "NeuralMass",
-    "OttAntonsen", "Replay", "Source", "SpikingColumn", "StnGpe", "StuartLandau", "Thalamocortical", "Truth",
-    "Wendling", "WilsonCowan", "ensemble", "rhythm",
+    "BasalGanglia", "BonhoefferVanDerPol", "BrunelNetwork", "Connectome", "CorticalColumn", "CurrentInput", "Eirs",
+    "Epileptor", "FieldShift", "HindmarshRose", "InformationalLesion", "Intracortical", "JansenRit", "Kuramoto",
+    "MeanField", "MotorImagery", "NeuralMass", "OttAntonsen", "Replay", "Source", "SpikingColumn", "StnGpe",
+    "StuartLandau", "Thalamocortical", "Truth", "Wendling", "WilsonCowan", "ensemble", "rhythm", "simulate_standalone",
 ]  # fmt: skip

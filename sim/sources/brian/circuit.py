@@ -50,12 +50,12 @@ class Circuit:
         """The window is over: its ground truth."""
         raise NotImplementedError
 
-    def open_loop(self, inputs: Inputs) -> list[Any]:
-        """Objects that stand for :meth:`step` under constant ``inputs`` (the first sample's drive) and that record."""
+    def open_loop(self, inputs: Inputs, n_steps: int) -> list[Any]:
+        """Objects that stand for ``n_steps`` of :meth:`step` under the first sample's drive, and that record."""
         raise NotImplementedError
 
-    def open_loop_result(self, burn_in_s: float) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """What was recorded after ``burn_in_s``: field (n_sources, n_samples) and ground truth of the whole run."""
+    def open_loop_result(self, burn_in_s: float, seconds: float) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """What was recorded in the ``seconds`` after ``burn_in_s``: field (n_sources, n_samples), ground truth."""
         raise NotImplementedError
 
 
@@ -69,9 +69,8 @@ def view(group: Any, name: str) -> np.ndarray:
     return group.variables[name].get_value()
 
 
-def rates_of(spikes: Any, burn_in_s: float, groups: list[slice]) -> np.ndarray:
-    """Mean rates in 1/s of groups of cells after ``burn_in_s``, from a recording spike monitor."""
+def rates_of(spikes: Any, burn_in_s: float, seconds: float, groups: list[slice]) -> np.ndarray:
+    """Mean rates in 1/s of groups of cells in ``seconds`` after ``burn_in_s``, from a recording spike monitor."""
     times, cells = np.asarray(spikes.t_), np.asarray(spikes.i)
-    n, seconds = len(spikes.source), float(spikes.clock.t_) - burn_in_s
-    counts = np.bincount(cells[times >= burn_in_s], minlength=n) / seconds
+    counts = np.bincount(cells[times >= burn_in_s], minlength=len(spikes.source)) / seconds
     return np.array([counts[group].mean() for group in groups])

@@ -150,7 +150,7 @@ class _Column(Circuit):
         rates = (np.asarray(self._spikes.count_[:], float) - self._count) * self._sfreq / self._n_times
         return {"rates": np.array([rates[: self._n_e].mean(), rates[self._n_e :].mean()])}
 
-    def open_loop(self, inputs: Inputs) -> list[Any]:
+    def open_loop(self, inputs: Inputs, n_steps: int) -> list[Any]:
         b2, cells = self._b2, self._cells
         background = self._background.copy()
         background[: self._n_e] += inputs.drive[0, 0]
@@ -163,8 +163,8 @@ class _Column(Circuit):
         self._all_spikes = b2.SpikeMonitor(cells)
         return [self._recorder, self._all_spikes]
 
-    def open_loop_result(self, burn_in_s: float) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    def open_loop_result(self, burn_in_s: float, seconds: float) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         first = round(burn_in_s * self._sfreq) + 1  # a sample is read at its end
         field = sum(np.abs(getattr(self._recorder, f"{name}_")).sum(0) for name in ("I_E", "I_I"))
         groups = [slice(0, self._n_e), slice(self._n_e, None)]
-        return np.asarray(field)[None, first:], {"rates": rates_of(self._all_spikes, burn_in_s, groups)}
+        return np.asarray(field)[None, first:], {"rates": rates_of(self._all_spikes, burn_in_s, seconds, groups)}

@@ -39,7 +39,6 @@ class SpikingSource:
 
     jittable: ClassVar[bool] = False
     responds_to_stim: ClassVar[bool] = True
-    longest_dt: ClassVar[float]
 
     @property
     def n_sources(self) -> int:
@@ -114,13 +113,10 @@ class SpikingSource:
         for name, wanted in mine.items():
             if saved.get(name) != wanted:
                 raise InputError(
-                    f"the saved state is of {name} {saved.get(name)}, this one of {wanted}; restore it on a source made "
-                    "with the same settings"
+                    f"the saved state is of {name} {saved.get(name)}, this source of {wanted};"
+                    " restore it on a source made with the same settings"
                 )
         return NetworkRun(plain(self), saved["seed"], saved=saved)
-
-
-S = SpikingSource
 
 
 def plain(source: Any) -> Any:
