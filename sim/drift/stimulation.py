@@ -24,10 +24,10 @@ class EncapsulationState(NamedTuple):
 class Encapsulation:
     """The impedance of an implanted contact: it fluctuates for months while tissue closes around it, then falls.
 
-    About 1 kOhm, fluctuating up to 6 months after implantation (at ``onset_s`` () s), then falling by ``slope`` () ohm a
-    year: 73 on average, 163 for contacts that stimulate. fluctuation () ohm, standard deviation at first (150,
-    assumed), fading linearly to nothing at ``settled_s`` () s; memory_s () s, its correlation time (two weeks, assumed).
-    It never falls below 200 ohm. These are years: give the plant a ``drift_window_s`` of an hour or a day.
+    About 1 kOhm, fluctuating up to 6 months after implantation (at ``onset_s`` () s), then falling by ``slope`` () ohm
+    a year: 73 on average, 163 for contacts that stimulate. fluctuation () ohm, standard deviation at first (150,
+    assumed), fading linearly to nothing at ``settled_s`` () s; memory_s () s, its correlation time (two weeks,
+    assumed). It never falls below 200 ohm. These are years: give the plant a ``drift_window_s`` of an hour or a day.
     """
 
     slope: Array
@@ -45,10 +45,10 @@ class Encapsulation:
         settled_s: float = YEAR / 2,
         memory_s: float = 14 * 86400.0,
     ) -> "Encapsulation":
-        values = (slope, onset_s, fluctuation, settled_s, memory_s)
-        slope, onset_s, fluctuation, settled_s, memory_s = (jnp.asarray(v, jnp.float32) for v in values)
         return cls(
-            slope=slope, onset_s=onset_s, fluctuation=fluctuation, settled_s=settled_s, memory_s=memory_s
+            slope=jnp.asarray(slope, jnp.float32), onset_s=jnp.asarray(onset_s, jnp.float32),
+            fluctuation=jnp.asarray(fluctuation, jnp.float32), settled_s=jnp.float32(settled_s),
+            memory_s=jnp.float32(memory_s),
         )  # fmt: skip
 
     def init(self, key: Array) -> EncapsulationState:

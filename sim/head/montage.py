@@ -70,18 +70,18 @@ def make_montage(ch_names: str | tuple[str, ...] | list[str], radius: float = 0.
     if len(set(names)) != len(names):
         raise InputError("channel names appear twice; every channel needs a name of its own")
     hidden = tuple(n for n in HIDDEN_REFERENCES if n not in names)
-    table = _directions()
+    table = site_directions()
     lost = [n for n in names if n.lower() not in table]
     if lost:
         raise InputError(
             f"channel names {', '.join(map(repr, lost[:5]))} match no 10-05 position; rename them (as in 'C3', 'Cz')"
         )
-    directions = np.stack([table[n.lower()] for n in names + hidden])
-    return Montage(positions=jnp.asarray(directions * radius, jnp.float32), ch_names=names, reference_names=hidden)
+    placed = np.stack([table[n.lower()] for n in names + hidden])
+    return Montage(positions=jnp.asarray(placed * radius, jnp.float32), ch_names=names, reference_names=hidden)
 
 
 @functools.cache
-def _directions() -> dict[str, np.ndarray]:
+def site_directions() -> dict[str, np.ndarray]:
     """Unit vectors by lower-case 10-05 name."""
     import mne
 

@@ -12,6 +12,7 @@ from ..conditions import Conditions
 from ..pytree import component
 from .montage import Montage, move_cap
 from .sphere import SphereHead
+from .template import TemplateHead
 
 
 class Projection(Protocol):
@@ -26,10 +27,10 @@ class Projection(Protocol):
 
 @component
 class DipoleProjection:
-    """Dipoles in a layered sphere: the leadfield is evaluated anew at the cap's present position, so a shift is
+    """Dipoles in a head: the leadfield is evaluated anew at the cap's present position, so a shift is
     exact (linearising it would leave 4-8 % of the change unexplained at 3 mm)."""
 
-    head: SphereHead
+    head: SphereHead | TemplateHead
     montage: Montage
 
     def matrix(self, conditions: Conditions, parts: Sequence[Any]) -> Array:
@@ -53,7 +54,7 @@ class Reprojection:
     (n_channels, 3 n) V/(A·m), against the average.
     """
 
-    head: SphereHead
+    head: SphereHead | TemplateHead
     montage: Montage
     sources: Array
     inverse: Array
@@ -61,12 +62,12 @@ class Reprojection:
 
     @classmethod
     def create(
-        cls, montage: Montage, head: SphereHead | None = None, n_dipoles: int = 256, snr: float = 3.0
+        cls, montage: Montage, head: SphereHead | TemplateHead | None = None, n_dipoles: int = 256, snr: float = 3.0
     ) -> "Reprojection":
         """``n_dipoles`` free dipoles 16 mm below the scalp; regularisation 1/snr^2 of the mean gain, as MNE does."""
         head = SphereHead.preset() if head is None else head
         channels = montage.positions[: montage.n_channels]
-        sources = _shell(n_dipoles) * float(head.radius - 0.016)
+        sources = shell(n_dipoles) * float(head.radius - 0.016)
         gain = np.asarray(head.gain(channels, jnp.asarray(sources)), np.float64).reshape(len(channels), -1)
         gain -= gain.mean(axis=0)  # a recording holds potential differences only
         gram = gain @ gain.T
@@ -99,7 +100,7 @@ class Reprojection:
         return jnp.eye(n_channels) + (new - self.old) @ self.inverse
 
 
-def _shell(n: int) -> np.ndarray:
+def shell(n: int) -> np.ndarray:
     """(n, 3) unit vectors spread evenly over the upper part of a sphere (Fibonacci lattice, z > -0.4)."""
     i = np.arange(n) + 0.5
     z = 1.0 - 1.4 * i / n
