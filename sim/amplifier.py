@@ -117,7 +117,7 @@ class Amplifier:
         v = v - (conditions.reference[: self.n_channels] @ v + hidden)
         v = conditions.gain[:, None] * (conditions.mixing @ v)
         v = v + self.white_sd * normal(k_white, shape)
-        v = jnp.clip(jnp.round(v / self.lsb) * self.lsb, -self.clip, self.clip)
+        v = jnp.clip(_nearest(v / self.lsb) * self.lsb, -self.clip, self.clip)
         unusable = jnp.any(jnp.abs(v) >= self.clip, axis=0)
         held = state.held
         if self.blanking != "none" and since_pulse is not None:
@@ -130,6 +130,17 @@ class Amplifier:
                 held = v[:, -1]
         phase = jnp.mod(state.line_phase + turn * self.n_times, 2 * jnp.pi)
         return AmplifierState(contact_state, phase, held), v, unusable
+
+
+@jax.custom_jvp
+def _nearest(x: Array) -> Array:
+    """The nearest integer, with the gradient of x itself: a converter's steps would hide all others."""
+    return jnp.round(x)
+
+
+@_nearest.defjvp
+def _(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    return _nearest(*primals), tangents[0]
 
 
 def _hold(v: Array, skipped: Array, held: Array) -> Array:

@@ -25,7 +25,10 @@ from .sources.connectome import Connectome
 from .sources.models.jansen_rit import JansenRit
 from .sources.motor_imagery import MotorImagery
 from .sources.neural_mass import NeuralMass
+from .sources.registry import make_source
 from .sources.replay import Replay
+from .species import HUMAN_RADIUS
+from .species import species as find_species
 from .stimulation import Stimulator
 
 
@@ -134,34 +137,88 @@ def jansen_rit_plant(
 
     coupling (n_nodes, n_nodes), None for independent columns: ``coupling[i, j]`` times the firing rate of column j
     is added to p of column i, ``delays[i, j]`` s later; dt s, noise and burn_in_s as for :meth:`NeuralMass.create`;
-    ``parameters`` are letters of :class:`JansenRit`; the rest as for :func:`motor_imagery_plant`, except that direct
-    current is the default, which shifts the columns' input.
+    ``parameters`` are letters of :class:`JansenRit`; the rest as for :func:`brain_plant`.
     """
-    n_times = round(window_s * sfreq)
-    if n_times < 1:
-        raise InputError(f"window_s is {window_s:g}; one window wants at least one sample at {sfreq:g} Hz")
     with jax.ensure_compile_time_eval():
-        sphere = SphereHead.preset(head)
-        radius = float(sphere.radius)
-        electrodes = _scaled(make_montage(montage), radius)
-        weights = electrodes.reference_weights(reference)
         source = NeuralMass.create(
-            JansenRit.create(**parameters), n_nodes=n_nodes, sfreq=sfreq, n_times=n_times, dt=dt, n_stim=n_stim,
-            wiring=None if coupling is None else Connectome.create(coupling, delays), noise=noise,
-            burn_in_s=burn_in_s, radius=radius,
+            JansenRit.create(**parameters), n_nodes=n_nodes, sfreq=sfreq, n_times=_n_times(window_s, sfreq), dt=dt,
+            n_stim=n_stim, wiring=None if coupling is None else Connectome.create(coupling, delays), noise=noise,
+            burn_in_s=burn_in_s, radius=float(SphereHead.preset(head).radius),
         )  # fmt: skip
     person = source.model.person(stream_key(key, "person.source"))
-    source = dataclasses.replace(source, model=person)
+    return source_plant(
+        dataclasses.replace(source, model=person), montage, reference, drift, head=head, impedance=impedance,
+        max_current=max_current, stim_frequency=stim_frequency, drift_window_s=drift_window_s,
+    )  # fmt: skip
+
+
+def brain_plant(
+    name: str,
+    preset: str | None = None,
+    montage: str | tuple[str, ...] = "10-10-16",
+    sfreq: float = 250.0,
+    window_s: float = 0.1,
+    reference: str = "FCz",
+    drift: tuple[Any, ...] = (),
+    *,
+    species: str = "human",
+    head: str = "mne",
+    impedance: float = 5e3,
+    max_current: float = 2e-3,
+    stim_frequency: float = 0.0,
+    drift_window_s: float | None = None,
+    **options: Any,
+) -> Plant:
+    """Any brain model of the registry (``neurodrift list``) under an EEG cap, without other background or artefacts.
+
+    name and preset: the model and its regime; options: of the source (n_nodes, n_stim, wiring, dt, ...; see
+    :meth:`NeuralMass.create`). species: scales head, depth and moments, not the kinetics; delays of a model with any
+    come with its presets. The rest as for :func:`motor_imagery_plant`, except that direct current is the default.
+    """
+    animal = find_species(species)
+    with jax.ensure_compile_time_eval():
+        radius = float(SphereHead.preset(head).radius) * animal.head_radius / HUMAN_RADIUS
+        placed = {"radius": radius, "depth": animal.depth()} if species != "human" else {"radius": radius}
+        source = make_source(name, preset, sfreq=sfreq, n_times=_n_times(window_s, sfreq), **placed, **options)
+    if species != "human":
+        source = dataclasses.replace(source, moment=source.moment * animal.moment_scale)
+    return source_plant(
+        source, montage, reference, drift, head=head, radius=radius, impedance=impedance, max_current=max_current,
+        stim_frequency=stim_frequency, drift_window_s=drift_window_s,
+    )  # fmt: skip
+
+
+def source_plant(
+    source: Any,
+    montage: str | tuple[str, ...] = "10-10-16",
+    reference: str = "FCz",
+    drift: tuple[Any, ...] = (),
+    *,
+    head: str = "mne",
+    radius: float | None = None,
+    impedance: float = 5e3,
+    max_current: float = 2e-3,
+    stim_frequency: float = 0.0,
+    drift_window_s: float | None = None,
+) -> Plant:
+    """A source of your own, or one of :func:`make_source`, under an EEG cap; radius m of the head, the preset's by
+    default; the rest as for :func:`motor_imagery_plant`."""
+    with jax.ensure_compile_time_eval():
+        sphere = SphereHead.preset(head)
+        if radius is not None:
+            sphere = dataclasses.replace(sphere, radius=jnp.asarray(radius, sphere.radius.dtype))
+        electrodes = _scaled(make_montage(montage), float(sphere.radius))
+        weights = electrodes.reference_weights(reference)
     return Plant(
         source=source,
         projection=DipoleProjection(head=sphere, montage=electrodes),
-        amplifier=Amplifier.create(electrodes.n_channels, sfreq, n_times),
-        stimulator=Stimulator.create(n_stim, sfreq, n_times, max_current, stim_frequency),
+        amplifier=Amplifier.create(electrodes.n_channels, source.sfreq, source.n_times),
+        stimulator=Stimulator.create(source.n_stim, source.sfreq, source.n_times, max_current, stim_frequency),
         conditions=Conditions.nominal(electrodes.n_channels, weights, impedance),
         background=None,
         artefacts=None,
         drift=drift_processes(drift, electrodes),
-        window_s=jnp.float32(window_s if drift_window_s is None else drift_window_s),
+        window_s=jnp.float32(source.n_times / source.sfreq if drift_window_s is None else drift_window_s),
     )
 
 
@@ -234,6 +291,13 @@ def drift_processes(drift: Sequence[Any], montage: Montage) -> tuple[Any, ...]:
                 process = make_drift(name, montage, severity, onset_s)
         processes.append(process)
     return tuple(processes)
+
+
+def _n_times(window_s: float, sfreq: float) -> int:
+    n_times = round(window_s * sfreq)
+    if n_times < 1:
+        raise InputError(f"window_s is {window_s:g}; one window wants at least one sample at {sfreq:g} Hz")
+    return n_times
 
 
 def _scaled(montage: Montage, radius: float) -> Montage:
