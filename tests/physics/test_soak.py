@@ -21,24 +21,25 @@ def test_a_day_in_closed_loop_stays_finite_within_bounds_in_flat_memory_and_is_c
     traces = []
 
     @jax.jit
-    def ten_minutes(state, action):
+    def ten_minutes(state, action, usual):
         traces.append(None)
 
         def second(carry, _):
-            state, action = carry
+            state, action, usual = carry
             state, window = plant.step(state, action)
             power = jnp.mean(window.v**2)
-            # stimulation in proportion to the power above 8 uV^2
-            action = jnp.clip(2e-4 * (power * 1e12 - 8.0), 0.0, 2e-3)[None]
+            # stimulation in proportion to power against the last minutes': drying gel would fool a fixed threshold
+            usual = usual + 0.01 * (power - usual)
+            action = jnp.clip(1e-3 * power / usual, 0.0, 2e-3)[None]
             seen = jnp.isfinite(window.v).all() & window.truth["in_bounds"]
-            return (state, action), (seen, window.stim.applied[0], power)
+            return (state, action, usual), (seen, window.stim.applied[0], power)
 
-        return jax.lax.scan(second, (state, action), None, length=600)
+        return jax.lax.scan(second, (state, action, usual), None, length=600)
 
-    state, action = jax.jit(plant.init)(jax.random.key(0)), jnp.zeros(1)
+    state, action, usual = jax.jit(plant.init)(jax.random.key(0)), jnp.zeros(1), jnp.float32(1e-11)
     resident = []
     for _ in range(MINUTES // 10):
-        (state, action), (seen, applied, power) = ten_minutes(state, action)
+        (state, action, usual), (seen, applied, power) = ten_minutes(state, action, usual)
         assert bool(seen.all())
         # the loop is closed: it neither sleeps nor saturates all the time
         assert 0.0 < float(jnp.mean(applied)) < 2e-3
