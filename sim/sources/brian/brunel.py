@@ -152,6 +152,8 @@ class _Network(Circuit):
         self._wires = wires
         self._spikes = b2.SpikeMonitor(cells, record=False, name="spikes")
         self.objects = [cells, *wires, self._spikes]
+        # a kick waits one step for the next look at the threshold; J is what is left of it by then
+        self._kick = source.weight * np.exp(source.dt / TAU)
         self._rate, self._g = 0.0, 0.0
         self._drive = np.zeros(source.n_times)
         self._before = self._seen = np.zeros(2)
@@ -172,14 +174,14 @@ class _Network(Circuit):
         weight = self._source.weight
         self._g, self._rate = values["g"], values["eta"] * THRESHOLD / (weight * TAU) * self._source.dt
         for synapses, factor in zip(self._wires, (1.0, -self._g)):
-            write(synapses, "w", factor * weight)
+            write(synapses, "w", factor * self._kick)
 
     def sample(self, n: int) -> None:
         self._arrays[2][:] = self._drive[n]
 
     def step(self) -> None:
         v, free, _ = self._arrays
-        v += self._source.weight * self._rng.poisson(self._rate, self._n) * free
+        v += self._kick * self._rng.poisson(self._rate, self._n) * free
 
     def field(self) -> np.ndarray:
         now = self._counted()
@@ -207,8 +209,8 @@ class _Network(Circuit):
         shift = np.zeros(self._n)
         shift[: self._n_e] = inputs.drive[0, 0]
         write(cells, "shift", shift)
-        cells.namespace |= {"external": self._rate, "weight": self._source.weight}
-        cells.run_regularly("v += weight * poisson(external) * int(not_refractory)", clock=self.clock)
+        cells.namespace |= {"external": self._rate, "kick": self._kick}
+        cells.run_regularly("v += kick * poisson(external) * int(not_refractory)", clock=self.clock)
         self._all_spikes = b2.SpikeMonitor(cells, name="all_spikes")
         return [self._all_spikes]
 

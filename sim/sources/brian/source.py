@@ -109,6 +109,8 @@ class SpikingSource:
 
     def restore(self, saved: dict[str, Any]) -> NetworkRun:
         """A new run that goes on from ``saved`` with the same windows to the last bit, in this process or another."""
+        if not {"source", "layout", "seed", "now", "generator", "memory", "network"} <= set(saved):
+            raise InputError(f"this is not a saved state: it holds {sorted(saved)}; use what save gave")
         mine = {"source": type(self).__name__, "layout": _layout(self)}
         for name, wanted in mine.items():
             if saved.get(name) != wanted:
