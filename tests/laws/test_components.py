@@ -11,11 +11,11 @@ import pytest
 from neurodrift.adaptation.contract import Feedback, Trials
 from neurodrift.adaptation.registry import DECODERS, METHODS
 from neurodrift.scenarios.laws import LAWS, DoesNotApply, make_case
-from neurodrift.sim.builders import jansen_rit_plant
 from neurodrift.sim.clock import Clock
 from neurodrift.sim.drift import DRIFTS, make_drift
 from neurodrift.sim.head import make_montage
 from neurodrift.sim.sources import MotorImagery, Replay, SpikingColumn
+from neurodrift.sim.sources.registry import SOURCES, make_source
 
 N_CHANNELS = 8
 MONTAGE = ("F3", "F4", "C3", "Cz", "C4", "P3", "Pz", "P4")
@@ -32,6 +32,13 @@ def _replay():
     return Replay.create(x, np.array([0, 1, 1, 0, 1]), 100.0)
 
 
+def _mass(name):
+    source = make_source(name, sfreq=1000.0, n_times=10, burn_in_s=0.0)
+    # away from rest, where rates of change have a scale that float32 can be held to
+    return dataclasses.replace(source, initial=tuple(1.02 * values for values in source.initial))
+
+
+HOSTED = ("spiking_column", "brunel", "basal_ganglia", "cortical_column")  # Brian2, tested apart
 SPIKING = ("source", "spiking_column")  # Brian2, on the host
 COMPONENTS = {
     **{("adapter", name): spec.make for name, spec in METHODS.items() if name != "oracle"},
@@ -42,7 +49,8 @@ COMPONENTS = {
     },
     ("source", "motor_imagery"): lambda: MotorImagery.sample(jax.random.key(0), window_s=0.5, sfreq=100.0),
     ("source", "replay"): _replay,
-    ("source", "jansen_rit"): lambda: jansen_rit_plant(jax.random.key(0), MONTAGE, n_nodes=3).source,
+    **{("source", name): functools.partial(_mass, name) for name in SOURCES if name not in HOSTED},
+    ("source", "intracortical"): lambda: make_source("intracortical", n_units=N_CHANNELS),
     SPIKING: lambda: SpikingColumn.create(sfreq=100.0, n_times=10, burn_in_s=0.05),
 }
 CASES = [
