@@ -216,8 +216,8 @@ def _feedback(model: BonhoefferVanDerPol, y: tuple[Array, Array], free: np.ndarr
     lows = [200.0, 50.0, 50.0, 50.0, 50.0]
     ratio, effort = run(gains, lows, True)
     two = (
-        "two states coexist at this gain: a cycle that the kicks themselves keep up (Runge-Kutta steps from random phases "
-        "reach it: 4.3 times, mean |u| .010) and a quiet one, which Heun steps reach, and most starts from synchrony"
+        "two states coexist at this gain: a cycle that the kicks themselves keep up (Runge-Kutta steps from random "
+        "phases reach it: 4.3 times, mean |u| .010) and a quiet one, which Heun steps reach, and starts from synchrony"
     )
     table = []
     for K, low, found, expected in zip(gains, lows, ratio, (4.1, 5.0, 8.0, 11.6, 20.0)):
