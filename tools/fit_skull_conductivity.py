@@ -7,7 +7,7 @@ prints the table of `sim/head/skull.py` and the error against the exact series. 
 With u = log(conductivity / preset's), each of the three eccentricities mu and weights lambda is the preset's value plus
 a polynomial of degree 4 in u without constant term, so that the preset itself comes out as published, to the last bit.
 All coefficients of a head are fitted at once, over u in [-log 3, log 3], to the factors f_n of the exact series: sum_j
-lambda_j mu_j^(n-1) = f_n, weighted as the terms weigh at the scalp for dipoles at .5 to .84 of the radius.
+lambda_j mu_j^(n-1) = f_n, weighted as the terms weigh at the scalp for dipoles at .7 to .86 of the radius.
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ from neurodrift.sim.head.sphere import PRESETS
 
 N = np.arange(1, 61)
 SPAN = np.linspace(-np.log(LARGEST), np.log(LARGEST), 25)
-DEPTHS = np.array([0.5, 0.7, 0.8, 0.84])
+DEPTHS = np.array([0.7, 0.8, 0.84, 0.86])
 # energy at the scalp of the n-th term, radial and tangential dipoles together, each depth normalised
 ENERGY = (2 * N + 1.0) ** 2 / N * DEPTHS[:, None] ** (2 * N - 2)
 WEIGHT = np.sqrt(np.sum(ENERGY / ENERGY.sum(axis=1, keepdims=True), axis=0))

@@ -9,6 +9,7 @@ comes out, in between a blend, and far from the cortex (eyes, muscles, deep nucl
 import dataclasses
 import functools
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +21,7 @@ from ..pytree import component
 from .sphere import SphereHead
 
 _ORDER, _TERMS = 2, 20  # of the spherical splines (Perrin 1989); 4 would be too ill-conditioned for float32
-_NEAR, _FAR = 2e-3, 25e-3  # m: within which a point of the table alone counts, beyond which the sphere does
+_NEAR, _FAR = 2e-3, 20e-3  # m: within which a point of the table alone counts, beyond which the sphere does
 
 
 @component
@@ -69,10 +70,10 @@ class TemplateHead:
         """Of sites for each electrode (n_channels, n_sites), of the table's points for each dipole (n_sources, n)."""
         toward = electrodes / jnp.linalg.norm(electrodes, axis=-1, keepdims=True)
         over_scalp = _spline(jnp.clip(toward @ self.sites.T, -1.0, 1.0))
-        square = sum(((positions[:, k, None] - self.sources[None, :, k]) ** 2 for k in range(3)), jnp.zeros(()))
-        # inverse distance to the fourth power, against a rival that stands for the sphere
-        weight = 1.0 / (square + _NEAR**2) ** 2
-        over_cortex = weight / (jnp.sum(weight, axis=-1, keepdims=True) + 1.0 / _FAR**4)
+        square = sum((positions[:, k, None] - self.sources[None, :, k]) ** 2 for k in range(3))
+        # inverse distance to the sixth power, against a rival that stands for the sphere; relative, for float32
+        weight = (_FAR**2 / (square + _NEAR**2)) ** 3
+        over_cortex = weight / (jnp.sum(weight, axis=-1, keepdims=True) + 1.0)
         return over_scalp, over_cortex
 
 
@@ -94,7 +95,7 @@ def _table() -> dict[str, np.ndarray]:
     return {"sites": sites, "sources": sources, "gain": gain, "correction": weights.reshape(difference.shape)}
 
 
-def _spline(cosine):
+def _spline(cosine: Any) -> Any:
     """Spherical spline kernel plus a constant, sum_n (2 n + 1) / (n (n + 1))^order P_n(cosine) / 4 pi, by recursion."""
     older, old = 1.0, cosine
     total = 1.0

@@ -75,7 +75,7 @@ class PulseTrain:
 
     def onsets(self, tick: Array, n_times: int, n_pulses: int) -> Array:
         """(n_pulses,) s from the start of window ``tick`` to its pulses, infinite where it holds fewer."""
-        begin, advance, rate = self.cycle(tick, 1)
+        begin, advance, rate = self.cycle(tick, n_times)
         until = (rate - begin[0]) % rate  # units to the next onset
         count = (n_times * advance - until + rate - 1) // rate
         count = jnp.where(n_times * advance > until, count, 0)
