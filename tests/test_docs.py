@@ -131,6 +131,12 @@ def test_the_recording_of_the_how_to_is_there(examples):
     assert recording.x.shape[:2] == (45, 64)
 
 
+def test_the_spiking_loop_of_the_how_to_runs_and_goes_on_from_its_saved_state(examples):
+    made = runpy.run_path(str(examples / "spiking_loop.py"))
+    assert made["moments"].shape == (1, 50)
+    assert made["saved"]["now"] == 4 * 50 * made["source"].substeps
+
+
 @pytest.mark.parametrize("name", ["gym_env.py", "gym_vec.py"])
 def test_the_environments_of_the_how_to_run(name, examples):
     made = runpy.run_path(str(examples / name))

@@ -111,7 +111,7 @@ def _basal_ganglia(fast: bool) -> list[Row]:
     if fast:
         options |= {"dt": 50e-6}
     else:
-        options |= {"dt": 10e-6, "method": "euler", "codegen": _compiled()}
+        options |= {"dt": 10e-6, "method": "euler"}
     seconds = 0.8 if fast else 2.0
     source = BasalGanglia.create(dbs_frequency=[arm.frequency or 1.0 for arm in arms], **options)
     conditions = dataclasses.replace(CONDITIONS, medication=jnp.asarray([arm.medication for arm in arms]))

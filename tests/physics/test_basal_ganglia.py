@@ -29,12 +29,12 @@ def medicated(*values):
 def test_cells_follow_an_independent_integration_of_the_published_equations():
     b2 = load_brian2()
     b2.prefs.codegen.target = "numpy"
-    # 30 ms of health under stimulation, with a cortical pulse, hold spikes in every nucleus
+    # 60 ms of health under stimulation, with a cortical pulse, hold spikes in every nucleus
     source = BasalGanglia.create(sfreq=1e5, n_times=1, dt=10e-6, method="euler", burn_in_s=0.0, dbs_frequency=100.0)
     circuit = plain(source).build(b2, np.random.default_rng(4))
     circuit.begin(source.inputs(np.full((1, 1), 3e-3), medicated(1.0)))
     circuit.sample(0)
-    circuit.memory["next_pulse"][:] = 500  # 5 ms
+    circuit.memory["next_pulse"][:] = 4500  # 45 ms
     n = 10
     groups = {"th": (circuit._th, 0), "stn": (circuit._stn, 0), "gpe": (circuit._gp, 0), "gpi": (circuit._gp, n)}
     v = {name: view(group, "v")[first : first + n] for name, (group, first) in groups.items()}
@@ -50,14 +50,14 @@ def test_cells_follow_an_independent_integration_of_the_published_equations():
 
     operation = b2.NetworkOperation(step, clock=circuit.clock, when="start")
     network = b2.Network(*circuit.objects, operation)
-    network.run(30 * b2.ms, namespace={})
+    network.run(60 * b2.ms, namespace={})
     for name in v:
         np.testing.assert_allclose(v[name], twin.v[name], rtol=0, atol=1e-9, err_msg=name)  # mV
     np.testing.assert_allclose(view(circuit._stn, "s"), twin.s["stn"], rtol=0, atol=1e-12)
     np.testing.assert_allclose(view(circuit._gp, "s")[n:], twin.s["gpi"], rtol=0, atol=1e-12)
     assert all(np.asarray(monitor.count).max() > 0 for monitor in circuit._counts)
-    # 300 uA/cm2 for 0.3 ms, three times
-    assert sum(pulses) * 0.01 == pytest.approx(3 * 300.0 * 0.3)
+    # 300 uA/cm2 for 0.3 ms, six times
+    assert sum(pulses) * 0.01 == pytest.approx(6 * 300.0 * 0.3)
 
 
 def currents(source, stim, conditions=CONDITIONS):
