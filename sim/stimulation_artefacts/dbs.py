@@ -23,9 +23,10 @@ class DBSArtefact:
 
     positions (n_stim, 3) m; orientations (n_stim, 3); separation () m between the contact and its return, so that the
     moment is current x separation; bandwidth () Hz of the analogue low-pass (Butterworth of ``order``), infinity for
-    none. The periodic train is summed from its Fourier series (``n_harmonics``), evaluated at the exact phase of every
-    sample: each harmonic m f appears at its alias |m f - n fs|, as 130 Hz does at 120 Hz when sampled at 250 Hz.
-    The train is in its steady state within each window: the filter's ringing where the amplitude changes is not there.
+    none. The periodic train is summed from its Fourier series, evaluated at the exact phase of every sample
+    (``n_harmonics`` x frequency should lie well above the bandwidth): each harmonic m f appears at its alias
+    |m f - n fs|, as 130 Hz does at 120 Hz when sampled at 250 Hz. The train is in its steady state within each window:
+    the filter's ringing where the amplitude changes is not there.
     """
 
     positions: Array
