@@ -16,9 +16,9 @@ from .background import Background
 from .conditions import Conditions
 from .drift.registry import make_drift
 from .errors import InputError
+from .head.heads import make_head
 from .head.montage import Montage, make_montage
 from .head.projection import DipoleProjection, Reprojection
-from .head.sphere import SphereHead
 from .keys import stream_key
 from .plant import Plant
 from .sources.connectome import Connectome
@@ -69,8 +69,8 @@ def motor_imagery_plant(
 
     montage: a layout's name or channel names; sfreq Hz; window_s s per control window, a divisor of one second;
     reference: "infinity", "average", "mastoids" or an electrode; drift: processes, applied in order, or
-    (name, severity, onset_s); head: a preset
-    of :class:`SphereHead`; impedance ohm; max_current A per contact; stim_frequency Hz of the stimulating current,
+    (name, severity, onset_s); head: a layered sphere ("mne", "skull-1/80", "skull-1/25", "skull-1/15") or "template",
+    of anatomical shape; impedance ohm; max_current A per contact; stim_frequency Hz of the stimulating current,
     by default in the mu band, which direct current would not drive; drift_window_s s of drift time per control
     window, by default the window's own duration; alpha: amplitude of the background alpha relative to
     rest with closed eyes, a quarter while looking at a screen (16 times in power between the two in EEGMMIDB S001);
@@ -90,7 +90,7 @@ def motor_imagery_plant(
     k_source, k_background = (stream_key(key, name) for name in ("person.source", "person.background"))
     # constants of the electrodes and the head, also where the person is drawn inside a compiled function
     with jax.ensure_compile_time_eval():
-        sphere = SphereHead.preset(head)
+        sphere = make_head(head)
         radius = float(sphere.radius)
         electrodes = _scaled(make_montage(montage), radius)
         weights = electrodes.reference_weights(reference)
@@ -143,7 +143,7 @@ def jansen_rit_plant(
         source = NeuralMass.create(
             JansenRit.create(**parameters), n_nodes=n_nodes, sfreq=sfreq, n_times=_n_times(window_s, sfreq), dt=dt,
             n_stim=n_stim, wiring=None if coupling is None else Connectome.create(coupling, delays), noise=noise,
-            burn_in_s=burn_in_s, radius=float(SphereHead.preset(head).radius),
+            burn_in_s=burn_in_s, radius=float(make_head(head).radius),
         )  # fmt: skip
     person = source.model.person(stream_key(key, "person.source"))
     return source_plant(
@@ -177,7 +177,7 @@ def brain_plant(
     """
     animal = find_species(species)
     with jax.ensure_compile_time_eval():
-        radius = float(SphereHead.preset(head).radius) * animal.head_radius / HUMAN_RADIUS
+        radius = float(make_head(head).radius) * animal.head_radius / HUMAN_RADIUS
         placed = {"radius": radius, "depth": animal.depth()} if species != "human" else {"radius": radius}
         source = make_source(name, preset, sfreq=sfreq, n_times=_n_times(window_s, sfreq), **placed, **options)
     if species != "human":
@@ -204,9 +204,9 @@ def source_plant(
     """A source of your own, or one of :func:`make_source`, under an EEG cap; radius m of the head, the preset's by
     default; the rest as for :func:`motor_imagery_plant`."""
     with jax.ensure_compile_time_eval():
-        sphere = SphereHead.preset(head)
-        if radius is not None:
-            sphere = dataclasses.replace(sphere, radius=jnp.asarray(radius, sphere.radius.dtype))
+        sphere = make_head(head)
+        if radius is not None and radius != float(sphere.radius):
+            sphere = make_head(head, radius)
         electrodes = _scaled(make_montage(montage), float(sphere.radius))
         weights = electrodes.reference_weights(reference)
     return Plant(
@@ -249,7 +249,7 @@ def replay_plant(
     x = x[..., : trial_windows * n_times]
     session = None if recording.session is None else jnp.asarray(recording.session, jnp.int32)
     source = Replay.create(jnp.asarray(x), jnp.asarray(recording.y), sfreq, session, trial_windows)
-    sphere = SphereHead.preset(head)
+    sphere = make_head(head)
     montage = _scaled(make_montage(tuple(recording.ch_names)), float(sphere.radius))
     n_channels = montage.n_channels
     if n_channels != source.n_sources:
