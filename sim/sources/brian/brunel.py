@@ -117,7 +117,7 @@ class BrunelNetwork(SpikingSource):
         }
 
 
-_FIELD_MEAN = 253.0
+_FIELD_MEAN = 260.0
 _MOMENT = 20e-9 / 119.0
 """A·m per mV: brings the field's sd in the default network (119 mV, three seeds of 2 s) to 20 nA·m, as in
 :mod:`.column`."""
