@@ -31,8 +31,9 @@ CLICK = 700.0  # 1/s for 80 ms; the published program's "70 Hz" enters once per 
 @component
 class Thalamocortical(Model):
     """Stimulation is auditory: it adds to the sensory input of the relay cells, in 1/s (a click is ``CLICK`` for
-    80 ms). A transcranial field shifts Vp inside the pyramidal firing rate; wiring adds synapses times the pyramidal
-    axons' flux (1/ms) to both cortical populations."""
+    80 ms; there is no less than silence, so negative values count as none). A transcranial field shifts Vp inside the
+    pyramidal firing rate; wiring adds synapses times the pyramidal axons' flux (1/ms) to both cortical populations.
+    """
 
     sigma_p: Array  # mV, 4.7 (N2) and 6 (N3): slope of the pyramidal firing rate (all letters: the 2016 paper)
     g_KNa: Array  # 1/ms, 1.33 and 2: sodium-dependent potassium current, which ends the up state
@@ -124,6 +125,8 @@ class Thalamocortical(Model):
         Qp = 0.03 * _rate(Vp + inputs.field, self.sigma_p)
         Qi, Qt, Qr = 0.06 * _rate(Vi, 6.0), 0.4 * _rate(Vt, 6.0), 0.4 * _rate(Vr, 6.0)
         others = inputs.coupled[0] if inputs.coupled else 0.0
+        # where, not maximum: at silence a gradient must see the click that could come
+        sound = 1e-3 * jnp.where(jnp.asarray(inputs.stim) >= 0.0, inputs.stim, 0.0)
 
         w = 0.37 * _hill(Na, 38.7)
         pump = 0.09 * (Na**3 / (Na**3 + 3375.0) - _NA_REST)
@@ -168,7 +171,7 @@ class Thalamocortical(Model):
             x_gt,
             x_gr,
             x_t,
-            synapse(e, self.N_tp * y_p + 1e-3 * inputs.stim, s_et, x_et),
+            synapse(e, self.N_tp * y_p + sound, s_et, x_et),
             synapse(e, self.N_rt * Qt + self.N_rp * y_p, s_er, x_er),
             synapse(r, self.N_tr * Qr, s_gt, x_gt),
             synapse(r, self.N_rr * Qr, s_gr, x_gr),
