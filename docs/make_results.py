@@ -21,6 +21,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from validation_page import validation  # beside this file
+
 from neurodrift.scenarios.cli.main import main as neurodrift
 from neurodrift.scenarios.infos import INFOS
 from neurodrift.scenarios.report.text import COLUMNS, UNDEFINED, number
@@ -66,8 +68,8 @@ average; {UNDEFINED} not defined, the reason is in `results.json`."""
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = [*INFOS, "tutorial", "benchmarks"]
-    parser.add_argument("--only", default=",".join(parts), help="scenarios, tutorial, benchmarks, with commas")
+    parts = [*INFOS, "tutorial", "benchmarks", "validation", "gallery"]
+    parser.add_argument("--only", default=",".join(parts), help=f"some of {', '.join(parts)}, with commas")
     parser.add_argument("--runs", type=Path, default=Path("runs/docs"), help="folder for the runs")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--quick", action="store_true")
@@ -78,6 +80,13 @@ def main() -> None:
             continue
         if name == "benchmarks":
             (HERE / "benchmarks.md").write_text(benchmarks(), encoding="utf-8")
+            continue
+        if name == "validation":
+            (HERE / "validation.md").write_text(validation(), encoding="utf-8")
+            continue
+        if name == "gallery":
+            if neurodrift(["gallery", "--out", str(HERE.parent / "gallery")]) != 0:
+                raise SystemExit("the gallery could not be drawn")
             continue
         words = ["run", name, "--out", str(chosen.runs / name), "--jobs", str(chosen.jobs)]
         if neurodrift(words + ["--quick"] * chosen.quick) != 0:
@@ -267,7 +276,7 @@ def markdown(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
 
 def index() -> str:
     """The list of the pages that exist."""
-    names = [name for name in (*INFOS, "benchmarks") if (HERE / f"{name}.md").exists()]
+    names = [name for name in (*INFOS, "validation", "benchmarks") if (HERE / f"{name}.md").exists()]
     listed = "\n".join(names)
     return f"""\
 # Results

@@ -20,11 +20,13 @@ from .models.wendling import Wendling
 from .models.wilson_cowan import WilsonCowan
 from .motor_imagery import MotorImagery
 from .neural_mass import NeuralMass
+from .registry import SOURCES, SourceSpec, make_source
 from .replay import Replay
 
 __all__ = [
-    "BasalGanglia", "BonhoefferVanDerPol", "BrunelNetwork", "Connectome", "CorticalColumn", "CurrentInput", "Eirs",
-    "Epileptor", "FieldShift", "HindmarshRose", "InformationalLesion", "Intracortical", "JansenRit", "Kuramoto",
-    "MeanField", "MotorImagery", "NeuralMass", "OttAntonsen", "Replay", "Source", "SpikingColumn", "StnGpe",
-    "StuartLandau", "Thalamocortical", "Truth", "Wendling", "WilsonCowan", "ensemble", "rhythm", "simulate_standalone",
+    "SOURCES", "BasalGanglia", "BonhoefferVanDerPol", "BrunelNetwork", "Connectome", "CorticalColumn",
+    "CurrentInput", "Eirs", "Epileptor", "FieldShift", "HindmarshRose", "InformationalLesion", "Intracortical",
+    "JansenRit", "Kuramoto", "MeanField", "MotorImagery", "NeuralMass", "OttAntonsen", "Replay", "Source",
+    "SourceSpec", "SpikingColumn", "StnGpe", "StuartLandau", "Thalamocortical", "Truth", "Wendling", "WilsonCowan",
+    "ensemble", "make_source", "rhythm", "simulate_standalone",
 ]  # fmt: skip

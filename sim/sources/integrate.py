@@ -17,7 +17,6 @@ from jax.typing import ArrayLike
 from .entry import Drive
 from .model import Inputs, Model, Values
 
-
 _0 = np.int32(0)  # also with 64-bit numbers, indices stay of one type
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 
 from ..errors import unknown
+from .brian import BasalGanglia, BrunelNetwork, CorticalColumn, SpikingColumn
 from .ensembles import ensemble, rhythm
 from .entry import InformationalLesion, round_robin
 from .intracortical import Intracortical
@@ -24,12 +25,14 @@ from .models import (
     wilson_cowan,
 )
 from .models.jansen_rit import JansenRit
+from .motor_imagery import MotorImagery
 from .neural_mass import NeuralMass
+from .replay import Replay
 
 
 class SourceSpec(NamedTuple):
-    """summary; make(preset, **options) -> source, options those of :meth:`NeuralMass.create` unless the summary says
-    otherwise; presets: names of the regimes it comes in, the default first."""
+    """summary; make(preset, **options) -> source, options those of :meth:`NeuralMass.create` unless the summary or its
+    package (Brian2) says otherwise; presets: names of the regimes it comes in, the default first."""
 
     summary: str
     make: Callable[..., Any]
@@ -56,6 +59,15 @@ def _stn_gpe(preset: str, pulses: bool = False, **options: Any) -> NeuralMass:
 
 
 SOURCES: dict[str, SourceSpec] = {
+    "motor_imagery": SourceSpec(
+        "a person imagining hand movements: mu and beta rhythms that desynchronise; options of MotorImagery.sample, and"
+        " seed",
+        lambda preset, seed=0, **options: MotorImagery.sample(jax.random.key(seed), **options),
+    ),
+    "replay": SourceSpec(
+        "a recording played back, trial by trial; arguments of Replay.create",
+        lambda preset, **arguments: Replay.create(**arguments),
+    ),
     "jansen_rit": SourceSpec(
         "cortical column of three populations, alpha rhythm (Jansen & Rit 1995)",
         lambda preset, **options: NeuralMass.create(JansenRit.create(), **options),
@@ -120,6 +132,24 @@ SOURCES: dict[str, SourceSpec] = {
     "intracortical": SourceSpec(
         "motor cortical units tuned to an intended reach; options those of Intracortical.sample, and seed",
         lambda preset, seed=0, **options: Intracortical.sample(jax.random.key(seed), **options),
+    ),
+    "spiking_column": SourceSpec(
+        "100 adaptive integrate-and-fire cells (Brian2); options of SpikingColumn.create",
+        lambda preset, **options: SpikingColumn.create(**options),
+    ),
+    "brunel": SourceSpec(
+        "random network of integrate-and-fire cells in the regimes of Brunel 2000 (Brian2)",
+        lambda preset, **options: BrunelNetwork.create(preset, **options),
+        ("C", "A", "B", "D"),
+    ),
+    "basal_ganglia": SourceSpec(
+        "thalamus, subthalamic nucleus and pallidum under deep brain stimulation, with the thalamus's errors"
+        " (So, Kent & Grill 2012; Brian2)",
+        lambda preset, **options: BasalGanglia.create(**options),
+    ),
+    "cortical_column": SourceSpec(
+        "500 excitatory and inhibitory cells in gamma (Brian2)",
+        lambda preset, **options: CorticalColumn.create(**options),
     ),
 }
 

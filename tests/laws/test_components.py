@@ -38,7 +38,15 @@ def _mass(name):
     return dataclasses.replace(source, initial=tuple(1.02 * values for values in source.initial))
 
 
-HOSTED = ("spiking_column", "brunel", "basal_ganglia", "cortical_column")  # Brian2, tested apart
+APART = (
+    "motor_imagery",
+    "replay",
+    "intracortical",
+    "spiking_column",
+    "brunel",
+    "basal_ganglia",
+    "cortical_column",
+)  # made in other ways, or Brian2's, which have tests of their own
 SPIKING = ("source", "spiking_column")  # Brian2, on the host
 COMPONENTS = {
     **{("adapter", name): spec.make for name, spec in METHODS.items() if name != "oracle"},
@@ -49,7 +57,7 @@ COMPONENTS = {
     },
     ("source", "motor_imagery"): lambda: MotorImagery.sample(jax.random.key(0), window_s=0.5, sfreq=100.0),
     ("source", "replay"): _replay,
-    **{("source", name): functools.partial(_mass, name) for name in SOURCES if name not in HOSTED},
+    **{("source", name): functools.partial(_mass, name) for name in SOURCES if name not in APART},
     ("source", "intracortical"): lambda: make_source("intracortical", n_units=N_CHANNELS),
     SPIKING: lambda: SpikingColumn.create(sfreq=100.0, n_times=10, burn_in_s=0.05),
 }

@@ -11,8 +11,13 @@ from neurodrift.sim.errors import InputError
 from neurodrift.sim.gradient import rollout
 from neurodrift.sim.sources.registry import SOURCES, make_source
 
-MASSES = [name for name in SOURCES if name not in ("motor_imagery", "replay", "intracortical")]
-"""Every model of the registry; Brian2's networks are not traced."""
+MASSES = [
+    name for name in SOURCES
+    if name not in (
+        "motor_imagery", "replay", "intracortical", "spiking_column", "brunel", "basal_ganglia", "cortical_column",
+    )
+]  # fmt: skip
+"""Every neural mass of the registry; Brian2's networks are not traced."""
 
 
 @pytest.fixture(scope="module")
