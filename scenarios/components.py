@@ -38,6 +38,7 @@ def _summary(found: Any) -> str:
     """The component's ``summary`` with the regimes it comes in, or the first sentence of its docstring."""
     if summary := getattr(found, "summary", None):
         presets = getattr(found, "presets", ())
-        return f"{summary}: {', '.join(presets)}" if len(presets) > 1 else str(summary)
+        listed = ", ".join(presets)
+        return f"{summary} [{listed}]" if len(presets) > 1 else str(summary)
     first = (inspect.getdoc(found) or "").strip().split("\n\n")[0].replace("\n", " ")
     return first.partition(". ")[0].rstrip(".")
