@@ -133,7 +133,7 @@ class BasalGanglia(SpikingSource):
     """Basal ganglia and thalamus, in Parkinson's disease unless medicated. Steps on the host only (``rollout_host``).
 
     As :class:`SpikingSource`; each of ``n_networks`` independent networks is one dipole and has one contact in its STN.
-    The field is the synaptic current of the STN, sum |I_GPe| over its cells, uA/cm2, through a pole at 100 Hz.
+    The field is the synaptic current of the STN, ``sum |I_GPe|`` over its cells, uA/cm2, through a pole at 100 Hz.
     The drive is current density into every STN cell, uA/cm2. ``waveform`` "train": the stimulation current is the
     amplitude of pulses of 0.3 ms at ``dbs_frequency`` (n_networks,) Hz, timed at integration steps whatever the
     sampling rate; 3 mA gives the paper's 300 uA/cm2. "charge": each sample's current is the mean of pulses shorter than

@@ -1,7 +1,7 @@
 """A small spiking column: adaptive leaky integrate-and-fire cells, 80 excitatory and 20 inhibitory.
 
 Membranes: tau dv/dt = (E_L - v) + R (I_E + I_I + I_ext + I_noise - w), threshold -50 mV, reset -60 mV. Current
-synapses decay in 5 ms (AMPA) and 10 ms (GABA); the local field is sum |I_AMPA| + |I_GABA| over the excitatory
+synapses decay in 5 ms (AMPA) and 10 ms (GABA); the local field is ``sum |I_AMPA| + |I_GABA|`` over the excitatory
 cells, whose currents flow along aligned apical dendrites (Mazzoni et al. 2015). Wiring and noise come from a NumPy
 generator of the run's own, never from Brian2's, which is global to the process.
 """

@@ -3,7 +3,7 @@
 Membranes: tau dv/dt = -v + I_A - I_G + shift, v in mV from rest, threshold 18 mV, reset 11 mV, refractory 2 and 1 ms,
 tau 20 and 10 ms; synaptic currents rise and decay exponentially, tau_d dI/dt = -I + x, tau_r dx/dt = -x, each spike
 adding tau J / tau_r to x: form, time constants of GABA and observable after Mazzoni et al. (2008, 2015), the local
-field being sum |I_AMPA| + |I_GABA| over the excitatory cells. Pyramidal cells are driven by Poisson spikes, fire
+field being ``sum |I_AMPA| + |I_GABA|`` over the excitatory cells. Pyramidal cells are driven by Poisson spikes, fire
 together, recruit the interneurons some 2.5 ms later and are silenced until GABA has decayed (Börgers & Kopell 2003;
 Tiesinga & Sejnowski 2009). Size, connection probability and weights are our own, chosen for that mechanism.
 """
@@ -55,8 +55,8 @@ class CorticalColumn(SpikingSource):
     """A gamma-band column of pyramidal cells and interneurons as one dipole. Steps on the host only (``rollout_host``).
 
     As :class:`SpikingSource`; the drive is a shift of the excitatory membranes, mV: polarisation of 0.2 mV per V/m in
-    the field of 400 V/m per A (0.8 V/m at 2 mA), as a transcranial current has. The field is sum |I_AMPA| + |I_GABA|
-    per excitatory cell, mV. drive () 1/s, external spikes on each cell. Truth: rates (2,) 1/s of excitatory and
+    the field of 400 V/m per A (0.8 V/m at 2 mA), as a transcranial current has. The field is the mean of
+    ``|I_AMPA| + |I_GABA|`` over the excitatory cells, mV. drive () 1/s, external spikes on each cell. Truth: rates (2,) 1/s of excitatory and
     inhibitory cells. Of the conditions it reads ``excitability`` (the drive grows by that fraction), ``gaba_rate``
     (GABA decays so many times faster; the area of its current stays), ``fast_inhibition`` (factor on its weights),
     ``rhythm_gain`` and ``stim_efficacy``.
