@@ -17,7 +17,7 @@ from .style import BLUE, GREEN, GREY, ORANGE, RED, canvas, label
 def figure() -> Any:
     """Four panels."""
     fig, ((raster, tuning), (stay, months)) = canvas(
-        "Intracortical units: tuning, turnover and what decoders make of it"
+        "Intracortical units: tuning, turnover, and decoders over months"
     )
     source = Intracortical.sample(jax.random.key(0), sfreq=200.0)
     nominal = Conditions.nominal(source.n_units)

@@ -17,7 +17,7 @@ from .style import BLUE, GREEN, GREY, ORANGE, canvas, label
 def figure() -> Any:
     """Four panels."""
     fig, ((bursts, power), (loop, policies)) = canvas(
-        "Stuart-Landau rhythm: bursts, and stimulation that waits for them"
+        "Stuart-Landau rhythm: bursts, and stimulation against them"
     )
     v = _run(StuartLandau.create("beta"), 60.0)
     t = np.arange(1500) / 500.0
@@ -45,7 +45,7 @@ def figure() -> Any:
     loop.plot(t, off.envelope[2000:3000], color=GREY, lw=1.2, label="envelope, off")
     loop.plot(t, on.envelope[2000:3000], color=BLUE, lw=1.4, label="envelope, threshold at the median")
     loop.axhline(median, color=GREY, lw=0.8, ls=":")
-    loop.set_ylim(0, 1.75)
+    loop.set_ylim(0, 1.6)
     loop.legend(frameon=False, fontsize=8, loc="upper right")
     label(loop, "closed loop on the same noise", "time (s)", "envelope of |z|")
     found, _ = measure(8, 200.0)

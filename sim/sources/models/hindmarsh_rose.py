@@ -3,7 +3,7 @@
 Hindmarsh & Rose (1984), Proc. R. Soc. B 221:87, coupled as by Krylov, Dylov & Rosenblum (2020), Chaos 30:033126:
 x' = y - x^3 + 3 x^2 - z + I + eps X + u,  y' = 1 - 5 x^2 - y,  z' = r (s (x - x1) - z),
 X the mean of x, eps the gain of a :class:`MeanField`; I differs between neurons. Time has no unit in the paper; here
-one unit is 1 ms, bursts of three spikes then come at 9 Hz (a choice).
+one unit is 1 ms, bursts of some four spikes then come at 7 Hz (a choice).
 """
 
 import dataclasses
