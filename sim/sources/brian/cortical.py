@@ -55,11 +55,11 @@ class CorticalColumn(SpikingSource):
     """A gamma-band column of pyramidal cells and interneurons as one dipole. Steps on the host only (``rollout_host``).
 
     As :class:`SpikingSource`; the drive is a shift of the excitatory membranes, mV: polarisation of 0.2 mV per V/m in
-    the field of 400 V/m per A (0.8 V/m at 2 mA), as a transcranial current has. The field is the mean of
-    ``|I_AMPA| + |I_GABA|`` over the excitatory cells, mV. drive () 1/s, external spikes on each cell. Truth: rates (2,) 1/s of excitatory and
-    inhibitory cells. Of the conditions it reads ``excitability`` (the drive grows by that fraction), ``gaba_rate``
-    (GABA decays so many times faster; the area of its current stays), ``fast_inhibition`` (factor on its weights),
-    ``rhythm_gain`` and ``stim_efficacy``.
+    the field of 400 V/m per A (0.8 V/m at 2 mA), as a transcranial current has. The field is the mean of ``|I_AMPA| +
+    |I_GABA|`` over the excitatory cells, mV. drive () 1/s, external spikes on each cell. Truth: rates (2,) 1/s of
+    excitatory and inhibitory cells. Of the conditions it reads ``excitability`` (the drive grows by that fraction),
+    ``gaba_rate`` (GABA decays so many times faster; the area of its current stays), ``fast_inhibition`` (factor on its
+    weights), ``rhythm_gain`` and ``stim_efficacy``.
     """
 
     drive: Array
