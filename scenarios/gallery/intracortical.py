@@ -53,7 +53,7 @@ def figure() -> Any:
         _, now = process.step(memory, nominal, Clock(jnp.int32(1), jnp.float32(day * DAY_S)), jax.random.key(0))
         kept.append(100 * float(jnp.mean(now.unit_identity == 0)))
     stay.step(days, kept, where="post", color=BLUE, lw=1.2, label="an array of 96 channels")
-    stay.plot(days, 100 * np.asarray(survival(days * DAY_S)), color=GREY, lw=1.4, label="law of survival")
+    stay.plot(days, 100 * np.asarray(survival(jnp.asarray(days * DAY_S))), color=GREY, lw=1.4, label="law of survival")
     stay.plot(list(DAYS), list(DAYS.values()), "x", color=RED, ms=7, mew=1.8, label="observed (Vaidya et al. 2014)")
     stay.legend(frameon=False, fontsize=8)
     stay.set_ylim(0, 102)

@@ -46,7 +46,7 @@ def order(ratios: np.ndarray, n_oscillators: int, seconds: float, skip: float) -
         coupled = dataclasses.replace(source, wiring=MeanField(gain=gain, group=n_oscillators))
 
         def window(state: Any, _: None) -> tuple[Any, Array]:
-            state, _, truth = coupled.step(state, silence, CONDITIONS, jax.random.key(0))
+            state, _moments, truth = coupled.step(state, silence, CONDITIONS, jax.random.key(0))
             return state, truth["order"]
 
         return jax.lax.scan(window, coupled.begin(), None, length=round(seconds))[1]

@@ -16,8 +16,10 @@ from .template import TemplateHead
 
 
 class Projection(Protocol):
-    head: Any
-    montage: Montage
+    @property
+    def head(self) -> Any: ...
+    @property
+    def montage(self) -> Montage: ...
 
     def matrix(self, conditions: Conditions, parts: Sequence[Any]) -> Array:
         """(n_sensors, n_rows) from the stacked outputs of ``parts`` (each with ``positions`` and
