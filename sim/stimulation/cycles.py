@@ -46,7 +46,9 @@ def cycle_at(frequency: Array, sfreq: float, tick: Array, n_times: int) -> Cycle
     within = advance % rate
     first = _product(jnp.asarray(tick).astype(jnp.uint32) % rate, jnp.uint32(n_times % rate), rate)
     steps = _product(jnp.arange(n_times, dtype=jnp.uint32) % rate, within, rate)
-    return Cycle((_product(first, within, rate) + steps) % rate, advance, rate)
+    begin = _product(first, within, rate) + steps
+    # a comparison is cheaper than a remainder, and both summands are below the rate
+    return Cycle(jnp.where(begin >= rate, begin - rate, begin), advance, rate)
 
 
 def _product(a: Array, b: Array, modulus: int) -> Array:
