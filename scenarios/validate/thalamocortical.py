@@ -18,8 +18,10 @@ from .row import Row, row
 
 COMPUTED = "independent float64 integration"
 PAPER = "Schellenberger Costa et al. 2016, stimulation of N3; computed with an independent float64 integration"
+NGO = "Ngo et al. 2013, Neuron 78:545: slow waves and spindles grow with clicks in phase, not out of phase"
 SFREQ = 100.0
 COLUMNS = 4
+UP, TROUGH = 45, 105  # samples from the minimum to the next up state, and to the next trough
 
 
 def rows(fast: bool) -> list[Row]:
@@ -85,13 +87,13 @@ def _top(v: np.ndarray, low: float, high: float) -> float:
 
 
 class Clicker:
-    """Two clicks of 80 ms, 1050 ms apart, the first 450 ms after the minimum that follows a Vp below -68 mV, then 5 s
-    of pause; per column, once per sample of 10 ms."""
+    """Two clicks of 80 ms, 1050 ms apart, the first ``delay`` samples of 10 ms after the minimum that follows a Vp
+    below -68 mV, then 5 s of pause; per column, once per sample."""
 
     waiting, falling, timing = 0, 1, 2
 
-    def __init__(self, n: int) -> None:
-        self.n = n
+    def __init__(self, n: int, delay: int) -> None:
+        self.n, self.delay = n, delay
 
     def init(self) -> tuple[Array, Array, Array]:
         """Phase, samples since the phase began, Vp of the sample before."""
@@ -103,18 +105,20 @@ class Clicker:
         since = since + 1
         armed = (phase == self.waiting) & (since > 0) & (v <= DOWN)
         turned = (phase == self.falling) & (v > before)
-        done = (phase == self.timing) & (since >= 158)  # 450 + 1050 + 80 ms
-        began = (phase == self.timing) & (since == 45)
-        heard = (phase == self.timing) & (((since >= 45) & (since < 53)) | ((since >= 150) & (since < 158)))
+        late = since - self.delay
+        done = (phase == self.timing) & (late >= 113)  # 1050 + 80 ms
+        began = (phase == self.timing) & (late == 0)
+        heard = (phase == self.timing) & (((late >= 0) & (late < 8)) | ((late >= 105) & (late < 113)))
         phase = jnp.where(armed, self.falling, jnp.where(turned, self.timing, jnp.where(done, self.waiting, phase)))
         since = jnp.where(turned, 0, jnp.where(done, -500, since))
         return (phase, since, v), heard.astype(jnp.float32), began
 
 
-def closed_loop(seconds: float, rate: float, n: int = 16, preset: str = "N3") -> tuple[np.ndarray, np.ndarray]:
-    """Vp (n, n_samples) mV at 100 Hz under clicks of ``rate`` 1/s, and where first clicks begin (n, n_samples) bool."""
-    source = NeuralMass.create(Thalamocortical.create(preset), n_nodes=n, n_stim=n, sfreq=SFREQ, n_times=1)
-    conditions, clicker, key = Conditions.nominal(1), Clicker(n), jax.random.key(3)
+def closed_loop(seconds: float, rate: float, n: int = 16, delay: int = UP) -> tuple[np.ndarray, np.ndarray]:
+    """Vp of N3 (n, n_samples) mV at 100 Hz under clicks of ``rate`` 1/s, and where first clicks begin, the same shape,
+    bool."""
+    source = NeuralMass.create(Thalamocortical.create("N3"), n_nodes=n, n_stim=n, sfreq=SFREQ, n_times=1)
+    conditions, clicker, key = Conditions.nominal(1), Clicker(n, delay), jax.random.key(3)
     ampere = rate / Thalamocortical.STIM_PER_AMPERE
 
     def sample(carry: Any, tick: Array) -> Any:
@@ -137,10 +141,21 @@ def evoked(v: np.ndarray, began: np.ndarray) -> np.ndarray:
     return np.mean(cuts, axis=0)
 
 
+def _slow_power(v: np.ndarray) -> float:
+    """Mean power of .5-1.2 Hz, mV^2/Hz."""
+    f, power = welch(v, SFREQ, nperseg=1000)
+    return float(power.mean(axis=0)[(f >= 0.5) & (f <= 1.2)].mean())
+
+
 def _clicks() -> list[Row]:
-    sham, loud = (evoked(*closed_loop(75.0, rate)) for rate in (0.0, CLICK))
+    quiet, heard, late = closed_loop(75.0, 0.0), closed_loop(75.0, CLICK), closed_loop(75.0, CLICK, delay=TROUGH)
+    sham, loud = evoked(*quiet), evoked(*heard)
+    gain, null = (100.0 * (_slow_power(run[0]) / _slow_power(quiet[0]) - 1.0) for run in (heard, late))
+    reason = "in this model every click that is heard evokes a slow wave; out of phase under half of the gain is left"
     return [
         row("Sleep N3, sham: least mean Vp 1.2-2.2 s later, mV", -57.6, float(sham[220:320].min()), 1.0, PAPER),
         row("Sleep N3, clicks in the up state: the same, mV", -65.7, float(loud[220:320].min()), 2.0, PAPER),
         row("Sleep N3, clicks: Vp 100 ms after, less sham, mV", 4.7, float(loud[110] - sham[110]), 1.4, PAPER),
+        row("Sleep N3, clicks in the up state: slow-wave power gained, %", (10.0, 100.0), gain, 0.0, NGO),
+        row("Sleep N3, clicks in the trough: slow-wave power gained, %", 0.0, null, 10.0, NGO, reason),
     ]
