@@ -341,3 +341,17 @@ def test_unknown_names_and_impossible_sizes_are_refused():
         StuartLandau.create(mu=1.0)
     with pytest.raises(InputError, match="0 oscillators"):
         ensemble("kuramoto", "beta", n_oscillators=0)
+
+
+def test_ensemble_and_reduction_answer_a_current_at_a_shifted_phase_alike():
+    # a constant push of 6 rad/s per mA towards the axis phi holds part of the rhythm, more on one side than the other
+    conditions = dataclasses.replace(CONDITIONS, stim_phase=jnp.float32(0.7))
+    many = ensemble("kuramoto", "tremor", n_oscillators=1000, n_times=25, dt=2e-3)
+    one = NeuralMass.create(OttAntonsen.create("tremor", s=0.0), start=(1.0, 0.0), n_times=25, dt=5e-4)
+    runs = [
+        simulate(source, 1.0, jax.random.key(0), conditions=conditions, stim=[2e-3], burn_in=False).output[0]
+        for source in (many, one)
+    ]
+    nominal = simulate(one, 1.0, jax.random.key(0), stim=[2e-3], burn_in=False).output[0]
+    np.testing.assert_allclose(*runs, atol=0.02)
+    assert np.abs(runs[1] - nominal).max() > 0.2
