@@ -77,6 +77,11 @@ def test_the_wheel_holds_the_recordings_beside_their_licences(installed):
     assert sum(name.endswith(".npz") for name in shipped) == 3
 
 
+def test_the_wheel_holds_the_head_model_beside_where_it_comes_from(installed):
+    assert {path.name for path in (installed / "neurodrift/sim/head/data").iterdir()} == {"README.md", "template.npz"}
+    assert "FreeSurfer" in (ROOT / "NOTICE.md").read_text(encoding="utf-8")
+
+
 def test_the_wheel_states_its_licence_version_and_notices(wheel, installed):
     (folder,) = installed.glob("*.dist-info")
     metadata = Parser().parsestr((folder / "METADATA").read_text(encoding="utf-8"))

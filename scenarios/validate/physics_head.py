@@ -157,7 +157,11 @@ def _template() -> list[Row]:
     a, b = a - a.mean(axis=0), b - b.mean(axis=0)
     correlation = np.sum(a * b, axis=0) / np.linalg.norm(a, axis=0) / np.linalg.norm(b, axis=0)
     source = "boundary-element model of fsaverage against the sphere"
-    return [row("template head, median map correlation with the sphere", 0.986, np.median(correlation), 0.004, source)]
+    return [
+        row(
+            "template head, median map correlation with the sphere", 0.986, float(np.median(correlation)), 0.004, source
+        )
+    ]
 
 
 def _levels(n_people: int) -> list[Row]:

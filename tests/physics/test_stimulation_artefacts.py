@@ -1,6 +1,9 @@
 """Artefacts of stimulation at the amplifier: aliases, the power law after a magnetic pulse, saturation, blanking."""
 
 import dataclasses
+import re
+import runpy
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -281,3 +284,17 @@ def test_blanking_that_cannot_be_is_refused():
         Amplifier.create(2, 250.0, 25, blanking="off")
     with pytest.raises(InputError, match="0 or more seconds"):
         Amplifier.create(2, 250.0, 25, blank=-1.0)
+
+
+def test_the_how_to_of_stimulation_runs_and_gives_the_numbers_it_tells(tmp_path):
+    page = (Path(__file__).parents[2] / "docs/howto/stimulation_physics.md").read_text(encoding="utf-8")
+    code = re.search(r"<!-- test: stimulation_physics.py -->\n```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[1]
+    (tmp_path / "example.py").write_text(code, encoding="utf-8")
+    made = runpy.run_path(str(tmp_path / "example.py"))
+    first, last = made["windows"][0], made["windows"][-1]
+    assert float(first.stim.charge_per_phase[0]) == pytest.approx(0.18e-6)
+    per_kilohm = float(first.stim.energy) / float(first.conditions.contact_impedance) * 1e3
+    assert per_kilohm == pytest.approx(7.02e-6, rel=1e-4)
+    assert float(last.conditions.contact_impedance) != float(first.conditions.contact_impedance)
+    assert 0.05 < np.mean([w.blanked.mean() for w in made["windows"]]) < 0.3
+    assert np.isfinite(last.v).all()
