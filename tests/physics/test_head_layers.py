@@ -30,6 +30,11 @@ from neurodrift.sim.head.series import SHELLS, layer_factors, series_gain, shell
 from neurodrift.sim.head.sphere import PRESETS
 from neurodrift.sim.head.template import _table
 
+# compiled once per kind of head; op by op would take longer than the mathematics
+gain_of = jax.jit(lambda head, electrodes, positions: head.gain(electrodes, positions))
+leadfield_of = jax.jit(lambda head, *arguments: head.leadfield(*arguments))
+under = jax.jit(lambda head, conditions: head.under(conditions))
+
 
 @pytest.fixture
 def double_precision():
@@ -43,7 +48,7 @@ def unit_vectors(n, seed):
 
 
 def with_skull(head, skull):
-    return head.under(dataclasses.replace(Conditions.nominal(2), skull_conductivity=jnp.asarray(skull)))
+    return under(head, dataclasses.replace(Conditions.nominal(2), skull_conductivity=jnp.asarray(skull)))
 
 
 def sphere_points(n):
@@ -92,7 +97,7 @@ def test_layer_factors_match_the_closed_form_of_two_shells():
 
 def test_the_published_three_dipoles_are_within_2_8e_3_of_the_exact_series(double_precision):
     electrodes, positions = 0.09 * sphere_points(400), np.array([[0.0, 0.0, 0.075]])
-    gain = np.asarray(SphereHead.preset("mne").gain(jnp.asarray(electrodes), jnp.asarray(positions)))
+    gain = np.asarray(gain_of(SphereHead.preset("mne"), jnp.asarray(electrodes), jnp.asarray(positions)))
     # 2.71e-3 over the whole sphere; 2.8e-3 over some random electrodes
     assert 2.6e-3 < relative(gain, shell_gain(electrodes, positions, "mne")) < 2.85e-3
 
@@ -112,7 +117,7 @@ def test_any_skull_conductivity_is_within_7e_3_of_the_exact_series(name, depth, 
     electrodes, positions = radius * sphere_points(300), np.array([[0.0, 0.0, radius - depth]])
     errors = [
         relative(
-            np.asarray(with_skull(head, skull).gain(jnp.asarray(electrodes), jnp.asarray(positions))),
+            np.asarray(gain_of(with_skull(head, skull), jnp.asarray(electrodes), jnp.asarray(positions))),
             shell_gain(electrodes, positions, name, skull),
         )
         for skull in np.geomspace(1 / 3, 3, 9)
@@ -125,7 +130,7 @@ def test_skull_conductivity_between_the_rows_of_the_table_gives_gains_between_th
     # 1/80 with its skull 3.14 times as conductive is the head of 1/25: two independent fits of the same spheres
     electrodes, positions = 0.092 * unit_vectors(60, 6), 0.077 * unit_vectors(30, 7)
     skull = 0.0126 / 0.0042
-    ours = np.asarray(with_skull(SphereHead.preset("skull-1/80"), skull).gain(electrodes, jnp.asarray(positions)))
+    ours = np.asarray(gain_of(with_skull(SphereHead.preset("skull-1/80"), skull), electrodes, jnp.asarray(positions)))
     exact = shell_gain(electrodes, positions, "skull-1/25", 0.0126 / 0.0132)
     assert relative(ours, exact) < 5e-3
 
@@ -180,14 +185,14 @@ def correlations(a, b):
 
 def test_the_template_gives_its_own_gain_at_its_sites_and_sources(template):
     table = _table()
-    gain = template.gain(0.09 * template.sites, template.sources)
+    gain = gain_of(template, 0.09 * template.sites, template.sources)
     # float32 through a spline system of condition number 5e3, and neighbours' weights of 1e-4
     assert relative(np.asarray(gain), table["gain"]) < 1e-3
 
 
 def test_the_templates_maps_correlate_with_the_spheres_as_published(template):
     table = _table()
-    sphere = SphereHead.preset().gain(0.09 * template.sites, template.sources)
+    sphere = gain_of(SphereHead.preset(), 0.09 * template.sites, template.sources)
     radial = table["sources"] / np.linalg.norm(table["sources"], axis=1, keepdims=True)
     maps = [np.einsum("csk,sk->cs", g, radial) for g in (table["gain"], np.asarray(sphere))]
     assert np.median(correlations(*maps)) == pytest.approx(0.986, abs=0.004)
@@ -200,8 +205,8 @@ def test_a_source_left_out_of_the_template_is_interpolated_better_than_the_spher
         kept = np.arange(240) != i
         without = dataclasses.replace(template, sources=template.sources[kept], correction=template.correction[:, kept])
         place, truth = template.sources[i : i + 1], table["gain"][:, i : i + 1]
-        ours.append(correlations(without.gain(electrodes, place), truth)[0])
-        spheres.append(correlations(template.sphere.gain(electrodes, place), truth)[0])
+        ours.append(correlations(gain_of(without, electrodes, place), truth)[0])
+        spheres.append(correlations(gain_of(template.sphere, electrodes, place), truth)[0])
     assert np.median(ours) > 0.995
     assert np.median(spheres) < 0.99
 
@@ -211,8 +216,8 @@ def test_the_template_is_symmetrical(template):
     electrodes = montage.positions[:5]
     left, right = (jnp.asarray([[x, 0.01, 0.055]]) for x in (-0.04, 0.04))
     up = jnp.asarray([[0.0, 0.0, 1.0]])
-    a = np.asarray(template.leadfield(electrodes, left, up))[:, 0]
-    b = np.asarray(template.leadfield(electrodes, right, up))[[1, 0, 2, 4, 3], 0]
+    a = np.asarray(leadfield_of(template, electrodes, left, up))[:, 0]
+    b = np.asarray(leadfield_of(template, electrodes, right, up))[[1, 0, 2, 4, 3], 0]
     np.testing.assert_allclose(a, b, rtol=2e-3, atol=1e-3 * np.abs(a).max())
 
 
@@ -220,16 +225,18 @@ def test_far_from_the_cortex_the_template_is_the_sphere(template):
     electrodes = make_montage("10-10-16").positions
     below = jnp.asarray([[0.0, 0.0, -0.085]])
     assert np.linalg.norm(np.asarray(template.sources) - np.asarray(below), axis=1).min() > 0.03
-    difference = template.gain(electrodes, below) - template.sphere.gain(electrodes, below)
-    near = template.gain(electrodes, template.sources[:1]) - template.sphere.gain(electrodes, template.sources[:1])
+    difference = gain_of(template, electrodes, below) - gain_of(template.sphere, electrodes, below)
+    near = gain_of(template, electrodes, template.sources[:1]) - gain_of(
+        template.sphere, electrodes, template.sources[:1]
+    )
     assert np.abs(difference).max() < 0.2 * np.abs(near).max()
 
 
 def test_leadfield_is_gain_times_orientation_on_the_template_too(template):
     electrodes, positions = 0.09 * unit_vectors(9, 0), 0.065 * unit_vectors(7, 1)
     orientations = unit_vectors(7, 2)
-    expected = np.einsum("csk,sk->cs", template.gain(electrodes, jnp.asarray(positions)), orientations)
-    ours = template.leadfield(electrodes, jnp.asarray(positions), jnp.asarray(orientations))
+    expected = np.einsum("csk,sk->cs", gain_of(template, electrodes, jnp.asarray(positions)), orientations)
+    ours = leadfield_of(template, electrodes, jnp.asarray(positions), jnp.asarray(orientations))
     np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 
 
@@ -240,7 +247,7 @@ def test_cap_shift_on_the_template_is_close_to_a_shift_of_the_sphere(template):
     place = jnp.asarray([[-0.05, 0.0, 0.05], [0.05, 0.0, 0.05]])
     axis = place / jnp.linalg.norm(place, axis=1, keepdims=True)
     lost = [
-        1 - correlations(head.leadfield(electrodes, place, axis), head.leadfield(moved, place, axis)).mean()
+        1 - correlations(leadfield_of(head, electrodes, place, axis), leadfield_of(head, moved, place, axis)).mean()
         for head in (template, template.sphere)
     ]
     # another head, so not the same; but interpolation between the sites neither freezes nor exaggerates the shift
@@ -327,7 +334,7 @@ def test_rest_recovers_potentials_against_infinity_better_than_the_average_refer
     montage = make_montage("10-10-31")
     place = jnp.asarray(0.07 * unit_vectors(60, 9))
     place = place * jnp.where(place[:, 2:] < 0, jnp.asarray([1.0, 1.0, -1.0]), 1.0)
-    truth = np.asarray(head.leadfield(montage.positions[:31], place, jnp.asarray(unit_vectors(60, 10))))
+    truth = np.asarray(leadfield_of(head, montage.positions[:31], place, jnp.asarray(unit_vectors(60, 10))))
     rest = np.asarray(rest_reference(montage)) @ truth
     average = truth - truth.mean(axis=0)
     # simulated: Yao (2001) finds a few times less error than the average reference for sources of the upper head
