@@ -273,11 +273,11 @@ def test_blanking_removes_the_artefact_of_deep_brain_stimulation():
     v = jnp.asarray(windows(artefact, stimulator, [[5e-3, 5e-3]]), jnp.float32)
     _, delivered = stimulator.step(jnp.full(2, 5e-3), jnp.int32(0))
     since = stimulator.since_pulse(jnp.int32(0), delivered)
-    recorded = []
+    recorded, conditions = [], Conditions.nominal(16, jnp.zeros(N_SENSORS))
     for blanking in ("none", "hold"):
         amplifier = Amplifier.create(16, 250.0, 50, blanking=blanking, blank=6e-3)
         state = amplifier.init(jax.random.key(1))
-        recorded.append(jax.jit(amplifier.step)(state, v, Conditions.nominal(16), jax.random.key(2), since))
+        recorded.append(jax.jit(amplifier.step)(state, v, conditions, jax.random.key(2), since))
     (_, noisy, _), (_, clean, blanked) = recorded
     at_pulse = np.asarray(since) < 6e-3
     np.testing.assert_array_equal(blanked, at_pulse)
