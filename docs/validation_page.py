@@ -1,44 +1,45 @@
 """The page of ``neurodrift validate``."""
 
-import json
-import subprocess
 import sys
 import time
-from itertools import groupby
-from typing import Any
+
+from neurodrift.scenarios.validate.row import DISPUTED, Row
+from neurodrift.scenarios.validate.table import MODULES, summary, validate
+
+TITLES = {
+    "stn_gpe": "Subthalamic nucleus and pallidum", "thalamocortical": "Thalamocortical column asleep",
+    "eirs": "Corticothalamic loop", "controller": "Reference test of stimulation controllers",
+    "physics_head": "Head and recording", "spiking": "Spiking networks",
+    "oscillators": "Ensembles of oscillators", "intracortical": "Intracortical units",
+}  # fmt: skip
 
 
 def validation() -> str:
     """Run the whole table here and now; Markdown."""
     start = time.perf_counter()
-    ran = subprocess.run(
-        [sys.executable, "-m", "neurodrift", "validate", "--json"], check=False, capture_output=True, text=True
-    )
+    found = {name: validate(only=[name], progress=lambda line: print(line, file=sys.stderr)) for name in MODULES}
     minutes = (time.perf_counter() - start) / 60
-    rows = json.loads(ran.stdout)
-    count = {status: sum(row["status"] == status for row in rows) for status in ("pass", "fail", "disputed")}
+    total = summary([row for rows in found.values() for row in rows])
     parts = [
         "# Validation",
-        f"`neurodrift validate`: {len(rows)} published or independently computed facts beside what the models give. "
-        f"**{count['pass']} pass, {count['fail']} fail, {count['disputed']} are disputed**: the disagreement is known, "
-        f"and its reason stands below the table. Tolerances are absolute. The table took {minutes:.0f} minutes; "
-        "`neurodrift validate --fast` leaves the long simulations out. Written by "
-        "`python docs/make_results.py --only validation`.",
+        f"`neurodrift validate`: published or independently computed facts beside what the models give. **{total}**; "
+        "where a row is disputed the disagreement is known, and its reason stands below the table. Tolerances are "
+        f"absolute. The table took {minutes:.0f} minutes; `neurodrift validate --fast` leaves the long simulations out. "
+        "Written by `python docs/make_results.py --only validation`.",
     ]
-    for model, found in groupby(rows, key=lambda row: row["name"].partition(",")[0].partition(":")[0]):
-        parts.append(_table(model, list(found)))
+    parts += [_table(TITLES.get(name, name.replace("_", "-").title()), rows) for name, rows in found.items()]
     return "\n\n".join(parts) + "\n"
 
 
-def _table(model: str, rows: list[dict[str, Any]]) -> str:
+def _table(title: str, rows: list[Row]) -> str:
     lines = ["| | what | expected | measured | tolerance | source |", "|---|---|---|---|---|---|"]
     for row in rows:
-        mark = {"pass": "✓", "fail": "✗", "disputed": "≠"}[row["status"]]
-        cells = [mark, row["name"], _number(row["expected"]), _number(row["measured"]), _number(row["tolerance"])]
-        lines.append("| " + " | ".join(str(cell).replace("|", "\\|") for cell in [*cells, row["source"]]) + " |")
-    disputed = [f"- {row['name']}: {row['reason']}" for row in rows if row["status"] == "disputed"]
-    text = f"## {model}\n\n" + "\n".join(lines)
-    return text + ("\n\n≠ disputed:\n\n" + "\n".join(disputed) if disputed else "")
+        mark = {"pass": "✓", "fail": "✗", "disputed": "≠"}[row.status]
+        cells = [mark, row.name, _number(row.expected), _number(row.measured), _number(row.tolerance), row.source]
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    reasons = [f"- {row.name}: {row.reason}" for row in rows if row.status == DISPUTED]
+    text = f"## {title}\n\n" + "\n".join(lines)
+    return text + ("\n\nDisputed:\n\n" + "\n".join(reasons) if reasons else "")
 
 
 def _number(value: float | str) -> str:
