@@ -24,8 +24,8 @@ def validation() -> str:
         "# Validation",
         f"`neurodrift validate`: published or independently computed facts beside what the models give. **{total}**; "
         "where a row is disputed the disagreement is known, and its reason stands below the table. Tolerances are "
-        f"absolute. The table took {minutes:.0f} minutes; `neurodrift validate --fast` leaves the long simulations out. "
-        "Written by `python docs/make_results.py --only validation`.",
+        f"absolute. The table took {minutes:.0f} minutes; `neurodrift validate --fast` leaves the long simulations "
+        "out. Written by `python docs/make_results.py --only validation`.",
     ]
     parts += [_table(TITLES.get(name, name.replace("_", "-").title()), rows) for name, rows in found.items()]
     return "\n\n".join(parts) + "\n"

@@ -1,7 +1,7 @@
 """How fast the physics is: the 20-column environment in a scan, and Jansen-Rit columns alone, beside compiled peers."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,7 @@ def bench(quick: bool) -> list[Row]:
     return rows
 
 
-def rates(candidates: list[tuple[Callable[[], Any], int]], repetitions: int) -> list[float]:
+def rates(candidates: Sequence[tuple[Callable[[], Any], float]], repetitions: int) -> list[float]:
     """Median of work per second of each (function, work), the candidates taking turns."""
     for function, _ in candidates:
         function()

@@ -45,7 +45,7 @@ def _bifurcations() -> list[Row]:
             brentq(lambda v: leading(v).real, grid[i], grid[i + 1], xtol=1e-10)
             for i in np.flatnonzero(np.diff(np.sign(growth)))
         ]
-        found = [(rest(v)[1], leading(v).imag / (2 * np.pi)) for v in at]
+        found = [(rest(float(v))[1], leading(float(v)).imag / (2 * np.pi)) for v in np.asarray(at)]
         inputs = np.array([rest(v)[1] for v in np.linspace(-2.0, 12.0, 14001)])
     table = []
     for p, hertz, disputed in ((-12.15, 7.24, ""), (89.83, 10.38, ""), (315.70, 11.16, "")):

@@ -5,7 +5,8 @@ from typing import Any, Protocol
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.typing import ArrayLike, DTypeLike
+from jax.typing import DTypeLike
+from numpy.typing import ArrayLike
 
 from ..errors import InputError
 from ..pytree import component, static

@@ -135,10 +135,11 @@ def delayed(
     """
     n_times, substeps = kicks.shape[:2]
     n_blocks = n_times * substeps // block
-    has_delays = wiring is not None and wiring.delays is not None
+    delays: Any = None if wiring is None else wiring.delays
+    has_delays = delays is not None
     n_past = (memory.own if memory.own is not None else memory.network).shape[-1]  # type: ignore[union-attr]
     own_lags = [_steps(lag / h, block, n_past) for lag in model.lags()] if memory.own is not None else []
-    network_lags = _steps(wiring.delays / (h * model.time_unit), block, n_past) if has_delays else None
+    network_lags = _steps(delays / (h * model.time_unit), block, n_past) if has_delays else None
 
     def blocks(x: Array | None) -> Array | None:
         return None if x is None else jnp.repeat(x, substeps, axis=0).reshape(n_blocks, block, x.shape[-1])
@@ -174,20 +175,20 @@ def delayed(
         )
         coupled = (
             tuple(_collect(wiring.weights, signal, present - network_lags, block + 1) for signal in network)
-            if (has_delays)
+            if has_delays
             else ()
         )
         known = (past, coupled)
         now, then = jax.tree.map(lambda x: x[:-1], known), jax.tree.map(lambda x: x[1:], known)
         y, (out, new_own, new_network) = jax.lax.scan(step, y, (held, kick, now, then))
 
-        def write(x: Array | None, new: Array | None) -> Array | None:
+        def write(x: Any, new: Any) -> Any:
             # (block, n_signals, n_nodes) -> behind the present
             return x if x is None else jax.lax.dynamic_update_slice(x, jnp.moveaxis(new, 0, -1), (_0, _0, present + 1))
 
         return (y, write(own, new_own), write(network, new_network), present + block), out
 
-    carry = (y, buffer(memory.own), buffer(memory.network), jnp.int32(n_past - 1))
+    carry: Any = (y, buffer(memory.own), buffer(memory.network), jnp.int32(n_past - 1))
     xs = (Drive(blocks(drive.stim), blocks(drive.field)), kicks.reshape(n_blocks, block, *kicks.shape[2:]))
     (y, own, network, _), out = jax.lax.scan(one_block, carry, xs)
     keep = Memory(*(None if x is None else x[..., -n_past:] for x in (own, network)))

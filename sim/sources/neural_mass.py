@@ -78,6 +78,7 @@ class NeuralMass:
         dtype: DTypeLike = jnp.float32,
         radius: float = 0.09,
         depth: float = 0.016,
+        shortest_delay: float | None = None,
         longest_delay: float | None = None,
     ) -> "NeuralMass":
         """Nodes spread evenly over the upper cortex, ``depth`` m below the scalp of ``radius`` m.
@@ -86,8 +87,9 @@ class NeuralMass:
         largest that divides a sample. ``start`` overrides the model's initial values; ``burn_in_s`` its burn-in. Each
         contact drives the nodes nearest to it in number (node i belongs to contact i modulo ``n_stim``) unless
         ``entry`` says otherwise. ``noise`` is "counter" or "threefry" (see :mod:`neurodrift.sim.noise`); ``dtype``
-        float64 needs jax_enable_x64. Delays are rounded to the integration step; ``longest_delay`` s makes room for
-        delays that drift, by default to one and a half times the longest there is. InputError for a step that is not
+        float64 needs jax_enable_x64. Delays are rounded to the integration step; ``shortest_delay`` and
+        ``longest_delay`` s make room for delays that vary, by default from the shortest there is to one and a half times
+        the longest (delays beyond stay at the edge). InputError for a step that is not
         safe, delays shorter than a step, and sizes that do not fit each other.
         """
         if noise not in METHODS:
@@ -117,7 +119,7 @@ class NeuralMass:
         if isinstance(wiring, Connectome) and wiring.weights.shape != (n_nodes, n_nodes):
             raise InputError(f"the connectome is {wiring.weights.shape} for {n_nodes} nodes; wanted one row per node")
         if entry is None:
-            entry = CurrentInput(coupling=model.STIM_PER_AMPERE * round_robin(n_nodes, n_stim))
+            entry = CurrentInput(coupling=leaf(model.STIM_PER_AMPERE * round_robin(n_nodes, n_stim)))
         entry = jax.tree.map(leaf, entry)
         if entry.coupling.shape[0] != n_nodes:
             raise InputError(
@@ -127,7 +129,9 @@ class NeuralMass:
         if len(values) != len(model.VARIABLES):
             raise InputError(f"start has {len(values)} values; {name} has {len(model.VARIABLES)} variables")
         substeps = int(np.ceil(1.0 / (sfreq * dt) - 1e-6))
-        block, n_past = _blocks(model, wiring, 1.0 / (sfreq * substeps), n_times * substeps, longest_delay)
+        block, n_past = _blocks(
+            model, wiring, 1.0 / (sfreq * substeps), n_times * substeps, shortest_delay, longest_delay
+        )
         place = upper_sphere(n_sources)
         return cls(
             model=model,
@@ -260,7 +264,7 @@ class NeuralMass:
         wiring = self.wiring
         if wiring is not None:
             wiring = scaled(wiring, conditions.coupling_gain.astype(self.moment.dtype))
-        if self.block:
+        if self.block and state.memory is not None:
             y, memory, out = delayed(
                 model,
                 wiring,
@@ -293,14 +297,16 @@ class NeuralMass:
         return Memory(constant(self.model.remembered(y)), constant(self.model.sent(y)) if wired else None)
 
 
-def _blocks(model: Model, wiring: Any, dt: float, n_steps: int, longest: float | None) -> tuple[int, int]:
+def _blocks(
+    model: Model, wiring: Any, dt: float, n_steps: int, least: float | None, longest: float | None
+) -> tuple[int, int]:
     """Steps per block and steps to remember; (0, 0) without delays."""
     lags = [float(x) * model.time_unit for lag in model.lags() for x in np.ravel(lag)]
     if isinstance(wiring, Connectome) and wiring.delays is not None:
         lags += list(np.unique(np.asarray(wiring.delays, float)))
     if not lags:
         return 0, 0
-    shortest = round(min(lags) / dt)
+    shortest = round(min([*lags, *([] if least is None else [least])]) / dt)
     if shortest < 1:
         raise InputError(
             f"a delay of {min(lags):g} s is shorter than the integration step of {dt:g} s; "
