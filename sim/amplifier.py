@@ -8,7 +8,7 @@ from jax import Array
 
 from .block_filter import BlockFilter
 from .conditions import Conditions
-from .errors import InputError
+from .errors import InputError, check_window
 from .noise import normal
 from .pytree import component, static
 
@@ -63,6 +63,9 @@ class Amplifier:
         blank: float = 2e-3,
     ) -> "Amplifier":
         """Defaults: a research amplifier of 0.5 uV noise, 15 bits below 1 mV and 50 Hz mains, which does not blank."""
+        if n_channels < 1:
+            raise InputError(f"n_channels of the amplifier is {n_channels}; wanted 1 or more")
+        check_window("amplifier", sfreq, n_times)
         if blanking not in BLANKINGS:
             raise InputError(f"unknown blanking {blanking!r}; use one of {', '.join(BLANKINGS)}")
         if not blank >= 0:

@@ -45,8 +45,10 @@ class Conditions:
     Head and stimulating contact:
 
     skull_conductivity: () relative to the head's own
-    contact_impedance:  () ohm, stimulating contact with its encapsulation
-    stim_phase:         () rad, shift of the phase at which stimulation acts
+    contact_impedance:  () ohm, stimulating contact with its encapsulation; it changes the current only of a stimulator
+                        with control="voltage" or a finite compliance, otherwise the energy alone
+    stim_phase:         () rad, shift of the phase at which stimulation acts: of Stuart-Landau, Kuramoto and
+                        Ott-Antonsen sources, the only ones that read it
     """
 
     cap_rotation: Array

@@ -17,6 +17,7 @@ from .keys import stream_key
 from .pytree import component
 from .sources.base import Source, Truth
 from .stimulation import Delivered, Stimulator
+from .stimulation.stimulator import check_action
 from .stimulation_artefacts.base import Scene, StimulationArtefact
 
 
@@ -78,6 +79,17 @@ class Plant:
     window_s: Array
     stim_artefact: StimulationArtefact | None = None
 
+    def __post_init__(self) -> None:
+        """InputError where amplifier or stimulator is made for other windows than the source."""
+        # a pytree is put together from anything: only what is a number is compared, never the shape of an array
+        for name, part in (("amplifier", self.amplifier), ("stimulator", self.stimulator)):
+            for field, unit in (("sfreq", " Hz"), ("n_times", " samples a window")):
+                got, wanted = (getattr(x, field, None) for x in (part, self.source))
+                if isinstance(got, int | float) and isinstance(wanted, int | float) and got != wanted:
+                    raise InputError(
+                        f"the {name} is made for {field} = {got:g}{unit}, the source for {wanted:g}; make both alike"
+                    )
+
     def init(self, key: Array) -> PlantState:
         """The state before the first window; the same key gives the same run for ever."""
         return PlantState(
@@ -106,13 +118,18 @@ class Plant:
         return self.projection.matrix(conditions, parts)
 
     def step(self, state: PlantState, action: Array) -> tuple[PlantState, Window]:
-        """One control window: action (n_stim,) A -> the recorded window."""
+        """One control window: action (n_stim,) A -> the recorded window. InputError for an action of another shape."""
         before = self.before(state, action)
         source, moments, truth = self.source.step(state.source, before.current, before.conditions, before.source_key)
         return self.after(state._replace(source=source), before, moments, truth)
 
     def before(self, state: PlantState, action: Array) -> Before:
         """The part of a step that precedes the source (apart, so that a source may step on the host)."""
+        check_action(action, self.source.n_stim)
+        if self.stimulator.n_stim != self.source.n_stim:
+            raise InputError(
+                f"the stimulator has {self.stimulator.n_stim} contacts, the source {self.source.n_stim}; wanted as many"
+            )
         drift, conditions, clock = self.evolve(state)
         current, delivered = self.stimulator.step(action, state.tick, conditions)
         return Before(drift, conditions, clock, current, delivered, stream_key(state.key, "source", state.tick))

@@ -141,7 +141,8 @@ DRIFTS: dict[str, DriftSpec] = {
         largest=200.0,
     ),
     "encapsulation": DriftSpec(
-        "tissue closes around the stimulating contact: its impedance fluctuates for half a year, then falls",
+        "tissue closes around the stimulating contact: its impedance fluctuates for half a year, then falls"
+        " (no effect on a current-controlled stimulator without a compliance)",
         "multiples of 163 ohm a year and 150 ohm of fluctuation",
         lambda montage, severity, onset_s: Encapsulation.create(163.0 * severity, onset_s, 150.0 * severity),
     ),
@@ -152,7 +153,7 @@ DRIFTS: dict[str, DriftSpec] = {
         largest=100.0,
     ),
     "stim_phase": DriftSpec(
-        "the phase at which stimulation acts wanders",
+        "the phase at which stimulation acts wanders (stuart_landau, kuramoto and ott_antonsen only)",
         "degrees per sqrt(hour)",
         lambda montage, severity, onset_s: PhaseWalk.create(math.radians(severity), onset_s),
     ),

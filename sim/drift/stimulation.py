@@ -28,6 +28,9 @@ class Encapsulation:
     a year: 73 on average, 163 for contacts that stimulate. fluctuation () ohm, standard deviation at first (150,
     assumed), fading linearly to nothing at ``settled_s`` () s; memory_s () s, its correlation time (two weeks,
     assumed). It never falls below 200 ohm. These are years: give the plant a ``drift_window_s`` of an hour or a day.
+
+    The delivered current follows it only under ``control="voltage"`` or with a finite ``compliance``: a stimulator
+    that holds its current and has no limit (the default) delivers the same, for more or less energy.
     """
 
     slope: Array
@@ -101,7 +104,10 @@ class PhaseState(NamedTuple):
 @component
 class PhaseWalk:
     """The phase at which stimulation acts best wanders: a random walk of ``rate`` () rad per sqrt(hour) from
-    ``onset_s`` () s on (assumed; the response curve of a person differs from one day to another)."""
+    ``onset_s`` () s on (assumed; the response curve of a person differs from one day to another).
+
+    Only Stuart-Landau, Kuramoto and Ott-Antonsen sources have such a phase; no other source reads ``stim_phase``.
+    """
 
     rate: Array
     onset_s: Array

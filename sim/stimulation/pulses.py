@@ -11,7 +11,7 @@ from jax import Array
 
 from ..errors import InputError
 from ..pytree import component, static
-from .cycles import Cycle, cycle_at, quantum
+from .cycles import Cycle, cycle_at, pulses_within, quantum
 
 HIGHEST_FREQUENCY = 10e3
 
@@ -20,9 +20,9 @@ HIGHEST_FREQUENCY = 10e3
 class PulseTrain:
     """Charge-balanced rectangular pulses at k / frequency, k = 0, 1, ..., from the start of the run.
 
-    frequency () Hz, kept to 1 mHz (10 mHz from 2 kHz of sampling on); width () s of the leading phase, cathodic for a
-    positive command; gap () s between the phases; recharge () how much longer, and weaker, the second phase is (1:
-    symmetric).
+    frequency () Hz, kept to 1 mHz (10 mHz above 2.097 kHz of sampling, 100 mHz above 20.97 kHz); width () s of the
+    leading phase, cathodic for a positive command; gap () s between the phases; recharge () how much longer, and
+    weaker, the second phase is (1: symmetric).
     """
 
     frequency: Array
@@ -75,13 +75,11 @@ class PulseTrain:
 
     def onsets(self, tick: Array, n_times: int, n_pulses: int) -> Array:
         """(n_pulses,) s from the start of window ``tick`` to its pulses, infinite where it holds fewer."""
-        begin, advance, rate = self.cycle(tick, n_times)
-        until = (rate - begin[0]) % rate  # units to the next onset
-        count = (n_times * advance - until + rate - 1) // rate
-        count = jnp.where(n_times * advance > until, count, 0)
+        cycle = self.cycle(tick, n_times)
+        until = (cycle.rate - cycle.begin[0]) % cycle.rate  # units to the next onset
         k = jnp.arange(n_pulses)
-        seconds = (until.astype(jnp.float32) / rate + k) / self.frequency
-        return jnp.where(k < count, seconds, jnp.inf)
+        seconds = (until.astype(jnp.float32) / cycle.rate + k) / self.frequency
+        return jnp.where(k < pulses_within(cycle, n_times), seconds, jnp.inf)
 
     def charge_per_phase(self, current: Array) -> Array:
         """C in the leading phase at ``current`` A; the recharge takes the same out again."""

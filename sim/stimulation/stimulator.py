@@ -1,12 +1,15 @@
 """The stimulator: what was requested, what is delivered, and what it costs."""
 
+import math
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
+from jax.core import Tracer
 
 from ..conditions import Conditions
-from ..errors import InputError
+from ..errors import InputError, check_window
 from ..pytree import component, static
 from .cycles import cycle_at
 from .pulses import PulseTrain
@@ -28,7 +31,8 @@ class Stimulator:
     """Contacts, bounded. max_current () A per contact; frequency () Hz of alternating current, 0 for direct current.
 
     With ``waveform`` the contacts give its pulses, and ``frequency`` is not used. ``control``: "current" holds the
-    commanded current as long as the voltage over the contact's impedance stays within ``compliance`` () V; "voltage"
+    commanded current as long as the voltage over the contact's impedance stays within ``compliance`` () V (with the
+    default, infinity, ``contact_impedance`` of the conditions changes the energy and no current); "voltage"
     holds the voltage that drives the commanded current through ``nominal_impedance`` () ohm, so that the current
     follows the impedance. Commands are in A either way.
     """
@@ -57,14 +61,24 @@ class Stimulator:
         compliance: float = jnp.inf,
         nominal_impedance: float = 1e3,
     ) -> "Stimulator":
-        """Default ceiling 2 mA a contact, the usual dose of transcranial stimulation."""
+        """Default ceiling 2 mA a contact, the usual dose of transcranial stimulation.
+
+        InputError for sizes, bounds and frequencies that cannot be.
+        """
+        if n_stim < 1:
+            raise InputError(f"n_stim is {n_stim}; a stimulator wants 1 contact or more")
+        check_window("stimulator", sfreq, n_times)
+        for name, value, unit in (("max_current", max_current, "A"), ("frequency", frequency, "Hz")):
+            if not isinstance(value, Tracer) and not (np.isfinite(value).all() and np.min(value) >= 0):
+                raise InputError(f"{name} of the stimulator is {value} {unit}; wanted a finite number, 0 or more")
         if control not in CONTROLS:
             raise InputError(f"unknown control {control!r} of the stimulator; use one of {', '.join(CONTROLS)}")
         if waveform is not None and waveform.sfreq != sfreq:
             raise InputError(f"the pulse train is made for {waveform.sfreq:g} Hz, the stimulator for {sfreq:g} Hz")
-        if not (compliance > 0 and nominal_impedance > 0):
+        if not (compliance > 0 and 0 < nominal_impedance < math.inf):
             raise InputError(
-                f"compliance {compliance:g} V and nominal_impedance {nominal_impedance:g} ohm; wanted both above 0"
+                f"compliance {compliance:g} V and nominal_impedance {nominal_impedance:g} ohm; wanted both above 0, and"
+                " a finite impedance"
             )
         return cls(
             max_current=jnp.float32(max_current), frequency=jnp.float32(frequency), compliance=jnp.float32(compliance),
@@ -83,7 +97,9 @@ class Stimulator:
 
         A request beyond the bound is clipped, one that is not finite delivers nothing; both count as cost. What the
         contact's impedance in ``conditions`` (None: the nominal one) then lets through is no one's fault and does not.
+        InputError for an action of another shape.
         """
+        check_action(action, self.n_stim)
         finite = jnp.isfinite(action)
         allowed = jnp.clip(jnp.where(finite, action, 0.0), -self.max_current, self.max_current)
         broken = ~finite | (jnp.abs(action) > self.max_current)
@@ -126,3 +142,11 @@ class Stimulator:
             voltage = jnp.clip(current * self.nominal_impedance, -self.compliance, self.compliance)
             return jnp.clip(voltage / impedance, -self.max_current, self.max_current)
         return jnp.clip(current, -self.compliance / impedance, self.compliance / impedance)
+
+
+def check_action(action: Array, n_stim: int) -> None:
+    """InputError unless the action has one current per contact. Shapes are known also while tracing."""
+    if np.shape(action) != (n_stim,):
+        raise InputError(
+            f"the action has shape {np.shape(action)}; wanted ({n_stim},), one current in A for each contact"
+        )

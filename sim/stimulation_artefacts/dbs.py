@@ -6,13 +6,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from ..anatomy import SUBTHALAMIC
 from ..errors import InputError
 from ..pytree import component, static
 from .base import Scene
 
-# Subthalamic nuclei in head coordinates (12 mm lateral; about 17 mm below the middle of the head), and the axis of a
-# lead that comes from the frontal burr hole
-SUBTHALAMIC = ((-0.012, 0.002, -0.017), (0.012, 0.002, -0.017))
+# axis of a lead that comes from the frontal burr hole
 LEAD_AXIS = ((-0.35, 0.50, 0.79), (0.35, 0.50, 0.79))
 
 

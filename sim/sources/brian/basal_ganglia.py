@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from ...anatomy import SUBTHALAMIC
 from ...conditions import Conditions
 from ...errors import InputError
 from ...pytree import component, static
@@ -27,8 +28,6 @@ from .thalamic_relay import CorticalPulses, ErrorIndex
 METHODS = ("exponential_euler", "euler")
 WAVEFORMS = ("train", "charge")
 
-_STN_POSITION = (0.012, -0.014, -0.007)
-"""m, right subthalamic nucleus about the middle of the head (12 mm lateral; 14 behind, 7 below)."""
 _MOMENT = 1e-9 / 9.5
 """A·m per uA/cm2: brings the field's sd off medication (9.5, eight networks of 0.6 s) to 1 nA·m (assumed)."""
 _FIELD_MEAN = 135.8
@@ -86,7 +85,7 @@ class BasalGanglia(SpikingSource):
         # a clinical pulse (3 mA for 60 us) stands for the model's (300 uA/cm2 for 300 us)
         per_ampere = 300 / 3e-3 * (PULSE_WIDTH / 60e-6 if waveform == "charge" else 1.0)
         return cls(
-            positions=jnp.tile(jnp.asarray([_STN_POSITION], jnp.float32), (n_networks, 1)),
+            positions=jnp.tile(jnp.asarray([SUBTHALAMIC[1]], jnp.float32), (n_networks, 1)),
             orientations=jnp.tile(jnp.asarray([[0.0, 0.0, 1.0]], jnp.float32), (n_networks, 1)),
             moment=jnp.float32(_MOMENT),
             field_mean=jnp.float32(_FIELD_MEAN),

@@ -145,3 +145,14 @@ def timing(sfreq: float, n_times: int, dt: float, longest: float, codegen: str) 
         "substeps": int(np.ceil(1.0 / (sfreq * dt) - 1e-9)),
         "codegen": codegen,
     }
+
+
+def _not_compiled(run: NetworkRun) -> Any:
+    raise TypeError(
+        "a running Brian2 network is not jittable; step it from Python with neurodrift.sim.host.rollout_host"
+    )
+
+
+# jit, scan and vmap take their arguments apart first: asked then, the answer is one line. Otherwise they would print
+# every array of the plant
+jax.tree_util.register_pytree_node(NetworkRun, _not_compiled, lambda _, leaves: leaves)

@@ -32,7 +32,12 @@ setting, bring about -200, which abolishes beta; a current that is held needs St
 class StnGpe(Model):
     """Stimulation and wiring add to the input of the subthalamic nucleus, u in spikes/s: negative is suppression, as
     by deep brain stimulation (an informational lesion), positive is added drive. A transcranial field is not read:
-    it does not reach these nuclei."""
+    it does not reach these nuclei.
+
+    The dipole of a node lies, like every neural mass's, in the upper cortex: it stands for the beta that the loop
+    entrains there, which scalp electrodes see, and not for the nuclei (:data:`neurodrift.sim.anatomy.SUBTHALAMIC`),
+    whose own field is far below scalp noise.
+    """
 
     K: Array  # 1, 0 healthy to 1 Parkinsonian, off medication
     w_SG: Array  # 1, 19.0: subthalamic nucleus to pallidum, healthy
