@@ -25,11 +25,11 @@ from .sources.connectome import Connectome
 from .sources.models.jansen_rit import JansenRit
 from .sources.motor_imagery import MotorImagery
 from .sources.neural_mass import NeuralMass
-from .sources.registry import make_source
+from .sources.registry import make_source, source_spec
 from .sources.replay import Replay
 from .species import HUMAN_RADIUS
 from .species import species as find_species
-from .stimulation import Stimulator
+from .stimulation import PulseTrain, Stimulator
 
 
 class RecordingLike(Protocol):
@@ -166,25 +166,33 @@ def brain_plant(
     impedance: float = 5e3,
     max_current: float = 2e-3,
     stim_frequency: float = 0.0,
+    waveform: PulseTrain | None = None,
     drift_window_s: float | None = None,
     **options: Any,
 ) -> Plant:
     """Any brain model of the registry (``neurodrift list``) under an EEG cap, without other background or artefacts.
 
-    name and preset: the model and its regime; options: of the source (n_nodes, n_stim, wiring, dt, ...; see
-    :meth:`NeuralMass.create`). species: scales head, depth and moments, not the kinetics; delays of a model with any
-    come with its presets. The rest as for :func:`motor_imagery_plant`, except that direct current is the default.
+    name and preset: the model and its regime; options: of the source (letters, n_nodes, n_stim, wiring, dt, ...; see
+    :meth:`NeuralMass.create`). waveform: pulses instead of a current that is held; models that answer to a dose are
+    told so. species: scales head, depth and moments, not the kinetics. The rest as for :func:`motor_imagery_plant`,
+    except that direct current is the default.
     """
     animal = find_species(species)
+    spec = source_spec(name)
+    if spec.builder is not None:
+        raise InputError(f"source {name} has a plant of its own: use {spec.builder}")
     with jax.ensure_compile_time_eval():
         radius = float(make_head(head).radius) * animal.head_radius / HUMAN_RADIUS
-        placed = {"radius": radius, "depth": animal.depth()} if species != "human" else {"radius": radius}
-        source = make_source(name, preset, sfreq=sfreq, n_times=_n_times(window_s, sfreq), **placed, **options)
+        if spec.placed:
+            options = {"radius": radius, "depth": animal.depth()} | options
+        if spec.pulses and waveform is not None:
+            options = {"pulses": True} | options
+        source = make_source(name, preset, sfreq=sfreq, n_times=_n_times(window_s, sfreq), **options)
     if species != "human":
         source = dataclasses.replace(source, moment=source.moment * animal.moment_scale)
     return source_plant(
         source, montage, reference, drift, head=head, radius=radius, impedance=impedance, max_current=max_current,
-        stim_frequency=stim_frequency, drift_window_s=drift_window_s,
+        stim_frequency=stim_frequency, waveform=waveform, drift_window_s=drift_window_s,
     )  # fmt: skip
 
 
@@ -199,10 +207,11 @@ def source_plant(
     impedance: float = 5e3,
     max_current: float = 2e-3,
     stim_frequency: float = 0.0,
+    waveform: PulseTrain | None = None,
     drift_window_s: float | None = None,
 ) -> Plant:
     """A source of your own, or one of :func:`make_source`, under an EEG cap; radius m of the head, the preset's by
-    default; the rest as for :func:`motor_imagery_plant`."""
+    default; waveform: pulses instead of a current that is held; the rest as for :func:`motor_imagery_plant`."""
     with jax.ensure_compile_time_eval():
         sphere = make_head(head)
         if radius is not None and radius != float(sphere.radius):
@@ -213,7 +222,9 @@ def source_plant(
         source=source,
         projection=DipoleProjection(head=sphere, montage=electrodes),
         amplifier=Amplifier.create(electrodes.n_channels, source.sfreq, source.n_times),
-        stimulator=Stimulator.create(source.n_stim, source.sfreq, source.n_times, max_current, stim_frequency),
+        stimulator=Stimulator.create(
+            source.n_stim, source.sfreq, source.n_times, max_current, stim_frequency, waveform=waveform
+        ),
         conditions=Conditions.nominal(electrodes.n_channels, weights, impedance),
         background=None,
         artefacts=None,
@@ -294,7 +305,7 @@ def drift_processes(drift: Sequence[Any], montage: Montage) -> tuple[Any, ...]:
 
 
 def _n_times(window_s: float, sfreq: float) -> int:
-    n_times = round(window_s * sfreq)
+    n_times = round(window_s * sfreq) if 0 < window_s * sfreq < np.inf else 0
     if n_times < 1:
         raise InputError(f"window_s is {window_s:g}; one window wants at least one sample at {sfreq:g} Hz")
     return n_times

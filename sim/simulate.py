@@ -21,14 +21,17 @@ OK = "ok"
 
 @dataclasses.dataclass(frozen=True)
 class Simulation:
-    """t (n,) s; output (n_sources, n) in the unit of the model's output; values (n_variables, n_nodes, n) or None;
-    state: where to go on from; status: "ok", or when and how the run left its bounds (what came before is kept)."""
+    """t (n,) s since the start; output (n_sources, n) in the unit of the model's output; values
+    (n_variables, n_nodes, n) or None; state: of the source, at the end; status: "ok", or when and how the run left its
+    bounds (what came before is kept). Pass it as ``state`` to go on.
+    """
 
     t: np.ndarray
     output: np.ndarray
     values: np.ndarray | None
     state: Any
     status: str
+    carry: Any = dataclasses.field(repr=False, default=None)
 
     @property
     def ok(self) -> bool:
@@ -48,34 +51,38 @@ def simulate(
     state: Any = None,
     progress: Callable[[float, float], None] | None = None,
 ) -> Simulation:
-    """``seconds`` of a neural mass source, without head and electrodes.
+    """``seconds`` of a neural mass source (rounded up to whole windows), without head and electrodes.
 
     stim: A, None for none, (n_stim,) held throughout or (n_stim, n_samples) over time; drift: processes that move
     ``conditions`` (nominal by default); everything: keep every variable; burn_in: start from the source's ``init``,
-    otherwise from its initial values; state: where to go on from, instead of both; progress(seconds done, seconds):
-    called after each chunk.
+    otherwise from its initial values; state: instead of both, a :class:`Simulation` to go on from (time, drift and
+    noise go on too), or a source's state to begin with; progress(seconds done, seconds): called after each chunk.
 
     After each chunk of ``chunk_s`` s of model time the run is checked: when a variable is not finite or leaves its
     physiological bounds, the run stops, keeps what came before that window, and ``status`` says what happened.
     Memory grows with what is returned only.
     """
     conditions = Conditions.nominal(1) if conditions is None else conditions
-    n_windows = round(seconds * source.sfreq / source.n_times)
-    if n_windows < 1:
-        raise InputError(
-            f"{seconds:g} s is less than one window of {source.n_times / source.sfreq:g} s; ask for at least one"
-        )
+    _check(source, seconds, key, drift)
+    # a millionth of a window is rounding
+    n_windows = int(np.ceil(seconds * source.sfreq / source.n_times - 1e-6))
     current = _current(source, stim, n_windows)
-    if state is None:
-        state = jax.jit(source.init)(stream_key(key, "init"), conditions) if burn_in else source.begin()
-    memories = tuple(d.init(stream_key(key, f"drift.init.{i}")) for i, d in enumerate(drift))
-    carry = (state, memories, jnp.int32(0))
+    if isinstance(state, Simulation):
+        carry = state.carry
+        if len(carry[1]) != len(drift):
+            raise InputError(f"{len(drift)} drift processes; the run to go on from had {len(carry[1])}, give the same")
+    else:
+        if state is None:
+            state = jax.jit(source.init)(stream_key(key, "init"), conditions) if burn_in else source.begin()
+        memories = tuple(d.init(stream_key(key, f"drift.init.{i}")) for i, d in enumerate(drift))
+        carry = (state, memories, jnp.int32(0))
+    first = int(carry[2])
     per_chunk = max(round(chunk_s * source.sfreq / source.n_times), 1)
     outputs, values, done, status = [], [], 0, OK
     while done < n_windows and status == OK:
         n = min(per_chunk, n_windows - done)
         given = current if current.ndim == 2 else current[done : done + n]
-        carry, (moments, inside, trace) = _chunk(source, conditions, drift, carry, given, key, n, everything)
+        carry, (moments, inside, ends, trace) = _chunk(source, conditions, drift, carry, given, key, n, everything)
         inside = np.asarray(inside)
         good = n if inside.all() else int(np.argmin(inside))
         outputs.append(np.asarray(moments)[:good])
@@ -83,18 +90,37 @@ def simulate(
             values.append(np.asarray(trace)[:good])
         done += good
         if good < n:
-            status = _what_happened(source, carry[0], done * source.n_times / source.sfreq)
+            then = [np.asarray(y)[good] for y in ends]
+            status = _what_happened(source, then, (first + done) * source.n_times / source.sfreq)
         if progress is not None:
             progress(done * source.n_times / source.sfreq, seconds)
     moment = np.concatenate(outputs) if outputs else np.zeros((0, source.n_sources, source.n_times))
     output = np.moveaxis(moment, 1, 0).reshape(source.n_sources, -1) / float(source.moment) + float(source.mean)
     return Simulation(
-        t=np.arange(output.shape[1]) / source.sfreq,
+        t=(first * source.n_times + np.arange(output.shape[1])) / source.sfreq,
         output=output,
         values=_joined(values) if everything else None,
         state=carry[0],
         status=status,
+        carry=carry,
     )
+
+
+def _check(source: Any, seconds: float, key: Any, drift: Any) -> None:
+    if not hasattr(source, "trace"):
+        raise InputError(
+            f"{type(source).__name__} is no neural mass; put it in a plant (neurodrift.sim.builders.source_plant, or a "
+            "builder of its own) and step that"
+        )
+    if not 0.0 < seconds < np.inf:
+        raise InputError(f"{seconds:g} s to simulate; wanted a positive, finite time")
+    if not isinstance(key, jax.Array):
+        raise InputError(f"key is {key!r}; wanted a JAX key, such as jax.random.key(0)")
+    for process in drift:
+        if not hasattr(process, "step"):
+            raise InputError(
+                f"drift {process!r} is no process; make one, such as neurodrift.sim.drift.Levodopa.create(0.9)"
+            )
 
 
 @functools.partial(jax.jit, static_argnames=("n", "everything"))
@@ -112,7 +138,7 @@ def _chunk(
         stim, noise = current if given is None else given, stream_key(key, "source", tick)
         after, moments, truth = source.step(state, stim, now, noise)
         trace = source.trace(state, stim, now, noise)[1] if everything else None
-        return (after, tuple(kept), tick + 1), (moments, truth["in_bounds"], trace)
+        return (after, tuple(kept), tick + 1), (moments, truth["in_bounds"], after.y, trace)
 
     return jax.lax.scan(window, carry, None if current.ndim == 2 else current, length=n)
 
@@ -135,19 +161,19 @@ def _current(source: Any, stim: ArrayLike | None, n_windows: int) -> Array:
     return jnp.asarray(np.moveaxis(given.reshape(source.n_stim, n_windows, source.n_times), 1, 0))
 
 
-def _what_happened(source: Any, state: Any, seconds: float) -> str:
-    """Which variable left its bounds after ``seconds`` s."""
-    for variable, values in zip(source.model.VARIABLES, state.y):
-        worst = np.asarray(values, float)
+def _what_happened(source: Any, values: list[np.ndarray], seconds: float) -> str:
+    """Which variable left its bounds in the window after ``seconds`` s."""
+    fix = "shorten the step or weaken the input" if seconds > 0 else "check letters and start, or weaken the input"
+    for variable, worst in zip(source.model.VARIABLES, values):
         if not np.isfinite(worst).all():
-            return f"{variable.name} stopped being finite after {seconds:g} s; shorten the step or weaken the input"
+            return f"{variable.name} stopped being finite after {seconds:g} s; {fix}"
         if worst.min() < variable.lower or worst.max() > variable.upper:
             far = worst[np.argmax(np.abs(worst))]
             return (
                 f"{variable.name} left {variable.lower:g} to {variable.upper:g} {variable.unit} after {seconds:g} s "
-                f"(it was {far:g}); shorten the step or weaken the input"
+                f"(it was {far:g}); {fix}"
             )
-    return f"left its bounds after {seconds:g} s and came back"
+    return f"delays after {seconds:g} s are beyond those laid out; give the source shortest_delay or longest_delay"
 
 
 def _joined(values: list[np.ndarray]) -> np.ndarray:

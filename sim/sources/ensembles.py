@@ -59,14 +59,22 @@ def ensemble(
     return NeuralMass.create(members, n_nodes=n_nodes, **options)
 
 
-def rhythm(preset: str, n_nodes: int = 1, n_stim: int = 1, entry: Any = None, **options: Any) -> NeuralMass:
+def rhythm(
+    preset: str,
+    n_nodes: int = 1,
+    n_stim: int = 1,
+    entry: Any = None,
+    pulses: bool = False,
+    letters: dict[str, Any] | None = None,
+    **options: Any,
+) -> NeuralMass:
     """Independent Stuart-Landau rhythms.
 
     In the preset "beta" the current damps the rhythm: its dose, |current|, through an :class:`InformationalLesion`
-    that reaches its full effect at 2 mA.
+    that reaches its full effect at 2 mA held, or with ``pulses`` at 3 mA x 60 us x 130 Hz.
     """
-    model = stuart_landau.StuartLandau.create(preset)
+    model = stuart_landau.StuartLandau.create(preset, **(letters or {}))
     if entry is None and preset == "beta":
-        entry = InformationalLesion.create(round_robin(n_nodes, n_stim) / 2e-3)
+        entry = InformationalLesion.create(round_robin(n_nodes, n_stim) / (3e-3 * 60e-6 * 130.0 if pulses else 2e-3))
     options = {"moment": stuart_landau.MOMENTS[preset]} | options
     return NeuralMass.create(model, n_nodes=n_nodes, n_stim=n_stim, entry=entry, **options)

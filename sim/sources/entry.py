@@ -48,13 +48,18 @@ class CurrentInput:
 class FieldShift:
     """Transcranial current: polarises the membrane inside the firing-rate function.
 
-    coupling (n_nodes, n_stim) mV per A: the polarisation length lambda (0.1-0.3 mV per V/m; recalled, see
-    docs/howto) times the field per current (0.8 V/m at 2 mA at most).
+    coupling (n_nodes, n_stim) mV per A: the polarisation length lambda (0.1-0.3 mV per V/m; recalled) times the field
+    per current (0.8 V/m at 2 mA at most).
     """
 
     coupling: Array
     POLARISATION: ClassVar[float] = 0.2  # mV per V/m, the middle of 0.1-0.3
     FIELD: ClassVar[float] = 0.8 / 2e-3  # V/m per A
+
+    @classmethod
+    def create(cls, n_nodes: int, n_stim: int = 1, polarisation: float = POLARISATION) -> "FieldShift":
+        """``polarisation`` mV per V/m; node i feels contact i modulo ``n_stim``, fully: 0.16 mV at 2 mA by default."""
+        return cls(coupling=jnp.asarray(polarisation * cls.FIELD * round_robin(n_nodes, n_stim)))
 
     def init(self) -> tuple[()]:
         return ()

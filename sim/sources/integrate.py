@@ -135,7 +135,8 @@ def delayed(
     """
     n_times, substeps = kicks.shape[:2]
     n_blocks = n_times * substeps // block
-    delays: Any = None if wiring is None else wiring.delays
+    wires: Any = wiring
+    delays = None if wires is None else wires.delays
     has_delays = delays is not None
     n_past = (memory.own if memory.own is not None else memory.network).shape[-1]  # type: ignore[union-attr]
     own_lags = [_steps(lag / h, block, n_past) for lag in model.lags()] if memory.own is not None else []
@@ -157,7 +158,7 @@ def delayed(
             past, coupled = then if end else now
             if not has_delays:
                 return inputs_of(model, wiring, y, stim, field, past)
-            return Inputs(stim, field, coupled, wiring.row(), past)
+            return Inputs(stim, field, coupled, wires.row(), past)
 
         y = heun(model, h, y, inputs, tuple(kick))
         return y, (
@@ -174,7 +175,7 @@ def delayed(
             for k, lag in enumerate(own_lags)
         )
         coupled = (
-            tuple(_collect(wiring.weights, signal, present - network_lags, block + 1) for signal in network)
+            tuple(_collect(wires.weights, signal, present - network_lags, block + 1) for signal in network)
             if has_delays
             else ()
         )
@@ -198,6 +199,15 @@ def delayed(
 def _steps(lag: Array, block: int, n_past: int) -> Array:
     """Whole steps, kept within what block and memory allow (a lag that drifts out of them stays at the edge)."""
     return jnp.clip(jnp.round(lag), block, n_past - 1).astype(jnp.int32)
+
+
+def delays_fit(model: Model, wiring: Any, h: float, block: int, n_past: int) -> Array:
+    """() bool: every delay, as it is now, is within what was laid out."""
+    lags = [lag / h for lag in model.lags()]
+    if wiring is not None and wiring.delays is not None:
+        lags.append(wiring.delays / (h * model.time_unit))
+    steps = jnp.concatenate([jnp.ravel(jnp.round(lag)) for lag in lags])
+    return jnp.all((steps >= block) & (steps <= n_past - 1))
 
 
 def _collect(weights: Array, signal: Array, first: Array, n: int) -> Array:

@@ -10,15 +10,17 @@ from jax import Array
 from jax.typing import ArrayLike, DTypeLike
 
 from ..conditions import Conditions
-from ..errors import InputError
+from ..errors import InputError, unknown
 from ..keys import stream_key
 from ..noise import METHODS, normal
 from ..pytree import component, static
 from .base import Truth
 from .connectome import Connectome, scaled
-from .entry import CurrentInput, Drive, round_robin
-from .integrate import Memory, delayed, heun, scaled_kicks, undelayed
+from .entry import CurrentInput, Drive, FieldShift, round_robin
+from .integrate import Memory, delayed, delays_fit, heun, scaled_kicks, undelayed
 from .model import Inputs, Model, Values
+
+ENTRIES = ("input", "field")
 
 
 class NeuralMassState(NamedTuple):
@@ -88,16 +90,19 @@ class NeuralMass:
         contact drives the nodes nearest to it in number (node i belongs to contact i modulo ``n_stim``) unless
         ``entry`` says otherwise. ``noise`` is "counter" or "threefry" (see :mod:`neurodrift.sim.noise`); ``dtype``
         float64 needs jax_enable_x64. Delays are rounded to the integration step; ``shortest_delay`` and
-        ``longest_delay`` s make room for delays that vary, by default from the shortest there is to one and a half times
-        the longest (delays beyond stay at the edge). InputError for a step that is not
-        safe, delays shorter than a step, and sizes that do not fit each other.
+        ``longest_delay`` s make room for delays that vary, by default from the shortest there is to one and a half
+        times the longest; a window whose delays lie beyond is out of bounds. entry may also be "field" (a transcranial
+        field, :class:`FieldShift`) or "input". InputError for a step that is not safe, delays shorter than a step, and
+        sizes that do not fit each other.
         """
         if noise not in METHODS:
             raise InputError(f"unknown noise method {noise!r}; use one of {', '.join(METHODS)}")
         if n_nodes < 1 or pool < 1 or n_nodes % pool:
             raise InputError(f"n_nodes = {n_nodes} with pool = {pool}; wanted 1 or more, n_nodes a multiple of pool")
         name = type(model).__name__
-        safe = float(np.min(model.largest_step()))
+        if np.dtype(dtype) == np.float64 and not jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]
+            raise InputError("dtype is float64 but JAX has it turned off; make it inside `with jax.enable_x64(True):`")
+        safe = _safe_step(model)
         dt = safe if dt is None else dt
         if not 0.0 < dt <= safe * (1 + 1e-6):
             raise InputError(
@@ -115,15 +120,22 @@ class NeuralMass:
             shape = np.shape(getattr(model, field.name)) if not field.metadata.get("static") else ()
             if shape not in ((), (n_nodes,)):
                 raise InputError(f"{name}.{field.name} has shape {shape}; wanted () or ({n_nodes},), one per node")
+        if wiring is not None and not hasattr(wiring, "collect"):
+            got = type(wiring).__name__
+            raise InputError(f"wiring is {got}; wanted Connectome.create(weights, delays) or MeanField.create(gain)")
         wiring = jax.tree.map(leaf, wiring)
         if isinstance(wiring, Connectome) and wiring.weights.shape != (n_nodes, n_nodes):
             raise InputError(f"the connectome is {wiring.weights.shape} for {n_nodes} nodes; wanted one row per node")
-        if entry is None:
+        if isinstance(entry, str) and entry not in ENTRIES:
+            raise unknown("entry", entry, ENTRIES)
+        if entry == "field":
+            entry = FieldShift.create(n_nodes, n_stim)
+        elif entry is None or entry == "input":
             entry = CurrentInput(coupling=leaf(model.STIM_PER_AMPERE * round_robin(n_nodes, n_stim)))
         entry = jax.tree.map(leaf, entry)
-        if entry.coupling.shape[0] != n_nodes:
+        if entry.coupling.shape[0] != n_nodes or n_stim not in (1, entry.coupling.shape[1]):
             raise InputError(
-                f"the entry's coupling is {entry.coupling.shape} for {n_nodes} nodes; wanted (n_nodes, n_stim)"
+                f"the entry's coupling is {entry.coupling.shape}; wanted (n_nodes, n_stim), here ({n_nodes}, {n_stim})"
             )
         values = model.start() if start is None else start
         if len(values) != len(model.VARIABLES):
@@ -236,7 +248,7 @@ class NeuralMass:
         truth: Truth = {
             "label": jnp.int32(-1),
             "input": jnp.mean(given, axis=0),  # type: ignore[arg-type]
-            "in_bounds": self.in_bounds(state.y),
+            "in_bounds": self.in_bounds(state.y) & self._delays_fit(conditions),
             **self.model.drifted(conditions).truth(state.y),
         }
         return state, moments.astype(self.moment.dtype), truth
@@ -252,6 +264,11 @@ class NeuralMass:
         """() bool: every variable is finite and where physiology leaves it."""
         inside = [jnp.all((u >= v.lower) & (u <= v.upper)) for u, v in zip(y, self.model.VARIABLES)]
         return jnp.all(jnp.stack(inside))
+
+    def _delays_fit(self, conditions: Conditions) -> Array:
+        if not self.block:
+            return jnp.asarray(True)
+        return delays_fit(self.model.drifted(conditions), self.wiring, self.h, self.block, self.n_past)
 
     def _window(
         self, state: NeuralMassState, stim: Array, conditions: Conditions, key: Array, everything: bool = False
@@ -297,6 +314,22 @@ class NeuralMass:
         return Memory(constant(self.model.remembered(y)), constant(self.model.sent(y)) if wired else None)
 
 
+def _safe_step(model: Model) -> float:
+    name = type(model).__name__
+    try:
+        safe = float(np.min(model.largest_step()))
+    except ZeroDivisionError:
+        safe = 0.0
+    except jax.errors.ConcretizationTypeError:
+        raise InputError(
+            f"{name}'s letters are traced (under jit or vmap); make the source from numbers and change its letters"
+            " inside: dataclasses.replace(source, model=dataclasses.replace(source.model, ...))"
+        ) from None
+    if not 0.0 < safe < np.inf:
+        raise InputError(f"{name} has no safe integration step; its rate and time constants must be above 0")
+    return safe
+
+
 def _blocks(
     model: Model, wiring: Any, dt: float, n_steps: int, least: float | None, longest: float | None
 ) -> tuple[int, int]:
@@ -306,7 +339,7 @@ def _blocks(
         lags += list(np.unique(np.asarray(wiring.delays, float)))
     if not lags:
         return 0, 0
-    shortest = round(min([*lags, *([] if least is None else [least])]) / dt)
+    shortest = round((min(lags) if least is None else min(*lags, least)) / dt)
     if shortest < 1:
         raise InputError(
             f"a delay of {min(lags):g} s is shorter than the integration step of {dt:g} s; "

@@ -17,9 +17,19 @@ def leaves(model: type, defaults: Mapping[str, ArrayLike], letters: Mapping[str,
     for name, value in letters.items():
         if name not in defaults:
             raise unknown(f"{model.__name__} parameter", name, defaults)
-        if isinstance(value, int | float | np.ndarray) and not np.isfinite(value).all():
-            raise InputError(f"{model.__name__} parameter {name} is {value}; wanted finite numbers")
-    return {name: jnp.asarray(value, float) for name, value in {**defaults, **letters}.items()}
+        if not isinstance(value, Array) and not _numbers(value):
+            raise InputError(f"{model.__name__} parameter {name} is {value!r}; wanted finite numbers")
+    return {
+        name: jnp.asarray(np.asarray(value, float) if isinstance(value, list | tuple) else value, float)
+        for name, value in {**defaults, **letters}.items()
+    }
+
+
+def _numbers(value: ArrayLike) -> bool:
+    try:
+        return bool(np.isfinite(np.asarray(value, float)).all())
+    except (TypeError, ValueError):
+        return False
 
 
 def preset(model: type, name: str, presets: Mapping[str, Any]) -> Any:
