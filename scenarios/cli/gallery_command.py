@@ -1,4 +1,4 @@
-"""``neurodrift gallery``: a figure of every plant."""
+"""``neurodrift gallery``: a figure of every brain model."""
 
 import dataclasses
 from pathlib import Path
@@ -34,6 +34,13 @@ def execute(options: Options) -> int:
     prepare()
     prefer_small_loops()
     options.out.mkdir(parents=True, exist_ok=True)
-    for name in names:
-        print(save(name, options.out), flush=True)
+    import sys
+    import time
+
+    for n, name in enumerate(names, 1):
+        print(f"[{n}/{len(names)}] {name} ...", file=sys.stderr, flush=True)
+        start = time.perf_counter()
+        path = save(name, options.out)
+        print(f"[{n}/{len(names)}] {name}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+        print(path, flush=True)
     return 0

@@ -1,1 +1,1 @@
-"""One figure per plant, for the documentation and for lectures."""
+"""One figure per brain model, for the documentation and for lectures."""

@@ -54,6 +54,10 @@ def figure() -> Any:
     order = [arm for _, arm, _ in shown]
     bars.bar(range(3), index[order], color=[color for *_, color in shown], width=0.6)
     bars.errorbar(range(3), index[order], each[:, order].std(axis=0), fmt="none", ecolor=GREY, capsize=3)
+    for k, value in enumerate(index[order]):
+        bars.annotate(
+            f"{value:.2f}" if value >= 0.005 else "0", (k, value), (8, 3), textcoords="offset points", fontsize=9
+        )
     bars.set_xticks(range(3), ["healthy", "Parkinson", "DBS 130 Hz"])
     label(bars, "errors of the relayed movement signal (± sd)", "", "error index")
     dose.errorbar(_FREQUENCIES, index[2:], each[:, 2:].std(axis=0), color=GREEN, marker="o", ms=4, capsize=3)

@@ -24,7 +24,12 @@ def figure() -> Any:
     onset.plot(eps, sd.mean(axis=1), color=BLUE, lw=1.2, label="mean of 3 networks of 500")
     known = ((0, 0.048), (0.01, 0.073), (0.02, 0.579), (0.03, 1.125), (0.05, 1.290))
     onset.plot(*np.array(known).T, "x", color=RED, ms=6, mew=1.6, label="one network of 1000, computed apart")
-    onset.legend(frameon=False, fontsize=8, loc="lower right")
+    onset.set_ylim(-0.05, 1.75)
+    onset.legend(frameon=False, fontsize=8, loc="upper left")
+    onset.annotate(
+        "at the onset, networks\ndiffer from draw to draw", (0.0205, 0.5), (0.0265, 0.32), fontsize=8, color=GREY,
+        arrowprops={"arrowstyle": "-", "color": GREY, "lw": 0.7},
+    )  # fmt: skip
     label(onset, "onset of synchrony", "coupling ε", "sd of the mean field X")
     at = int(np.argmin(np.abs(np.asarray(eps) - 0.03)))
     start = jax.tree.map(lambda v: v[at], last)
@@ -65,6 +70,11 @@ def figure() -> Any:
     gains.set_xticks([0.02, 0.05, 0.1, 0.2, 0.4, 0.8], ["0.02", "0.05", "0.1", "0.2", "0.4", "0.8"])
     gains.minorticks_off()
     gains.set_yticks([1, 2, 5, 10, 20, 50], ["1", "2", "5", "10", "20", "50"])
-    gains.legend(frameon=False, fontsize=8, loc="lower left")
+    gains.set_ylim(0.6, 120)
+    gains.annotate(
+        "two states coexist:\nthe start decides", (0.052, 4.1), (0.018, 2.6), fontsize=8, color=GREY,
+        arrowprops={"arrowstyle": "-", "color": GREY, "lw": 0.7},
+    )  # fmt: skip
+    gains.legend(framealpha=1.0, edgecolor="none", fontsize=8, loc="lower right")
     label(gains, "suppression at ε = .03", "gain K", "sd without / with feedback")
     return fig

@@ -16,9 +16,7 @@ from .style import BLUE, GREEN, GREY, ORANGE, RED, canvas, label
 
 def figure() -> Any:
     """Four panels."""
-    fig, ((raster, tuning), (stay, months)) = canvas(
-        "Intracortical units: tuning, turnover, and decoders over months"
-    )
+    fig, ((raster, tuning), (stay, months)) = canvas("Intracortical units: tuning, turnover, and decoders over months")
     source = Intracortical.sample(jax.random.key(0), sfreq=200.0)
     nominal = Conditions.nominal(source.n_units)
     step = jax.jit(source.step)
@@ -36,13 +34,16 @@ def figure() -> Any:
         raster.plot(np.arange(row.size) / 200.0, 112 + 26 * k + 9 * row, color=color, lw=1.1)
         raster.text(6.05, 112 + 26 * k, name, color=color, fontsize=9, va="center")
     raster.set_xlim(0, 6)
-    raster.set_yticks([0, 48, 95])
+    raster.set_yticks([0, 31, 63, 95], ["1", "32", "64", "96"])
     label(raster, "four reaches: spikes of 96 units, intended velocity", "time (s)", "unit, by preferred direction")
     angle = np.linspace(-np.pi, np.pi, 100)
     aims = np.stack([np.cos(angle), np.sin(angle), np.ones(100)])
     for k, color in zip(np.argsort(-np.hypot(weights[:, 0], weights[:, 1]) * baseline)[[0, 5, 12, 25]],
                         (BLUE, ORANGE, GREEN, RED)):  # fmt: skip
-        tuning.plot(np.degrees(angle), baseline[k] * np.exp(weights[k, :3] @ aims), color=color, lw=1.4)
+        tuning.plot(np.degrees(angle), baseline[k] * np.exp(weights[k, :3] @ aims), color=color, lw=1.4,
+                    label=f"unit {k + 1}, prefers {np.degrees(preferred[k]):.0f}°")  # fmt: skip
+    tuning.set_ylim(0, tuning.get_ylim()[1] * 1.3)
+    tuning.legend(frameon=False, fontsize=8, loc="upper left", ncols=2)
     tuning.set_xticks([-180, -90, 0, 90, 180])
     label(tuning, "tuning of four units at full speed", "direction of the reach (degrees)", "rate (1/s)")
     days = np.linspace(0, 300, 61)
@@ -57,7 +58,7 @@ def figure() -> Any:
     stay.plot(list(DAYS), list(DAYS.values()), "x", color=RED, ms=7, mew=1.8, label="observed (Vaidya et al. 2014)")
     stay.legend(frameon=False, fontsize=8)
     stay.set_ylim(0, 102)
-    label(stay, "units that are still the same neuron", "days", "%")
+    label(stay, "units that are still the same neuron", "days", "share of units (%)")
     at = [0.0, 5.0, 15.0, 30.0, 60.0, 106.0, 180.0, 270.0]
     runs = np.array(
         [np.array(decay(Intracortical.sample(jax.random.key(p)), at, jax.random.key(p), n_blocks=6)) for p in range(3)]

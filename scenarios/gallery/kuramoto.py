@@ -10,7 +10,7 @@ from ...sim.sources.ensembles import ensemble
 from ...sim.sources.models.ott_antonsen import OttAntonsen, kick_response
 from ...sim.sources.neural_mass import NeuralMass
 from ..validate.measure import spectrum
-from ..validate.oscillators import order
+from ..validate.oscillators import kicked, order
 from .style import BLUE, GREEN, GREY, ORANGE, RED, canvas, label
 
 
@@ -33,12 +33,15 @@ def figure() -> Any:
     course.set_ylim(-1.15, 1.5)
     course.legend(frameon=False, fontsize=9, ncols=2, loc="upper right")
     label(course, "from full synchrony to r = .71 (K = 4g)", "time (s)", "mean cos θ")
+    least = np.inf
     for preset, coupling, color, name in (("beta", None, BLUE, "K = 4g"), ("beta", 1.6 * np.pi, GREEN, "K = 1.6g")):
         source = ensemble("kuramoto", preset, 300, coupling=coupling, key=jax.random.key(1), sfreq=250.0)
         f, density = spectrum(simulate(source, 40.0, jax.random.key(0)).output[0], 250.0)
         power.semilogy(f, density, color=color, lw=1.1, label=name)
+        least = min(least, density[(f > 5) & (f < 35)].min())
     power.set_xlim(5, 35)
-    power.set_ylim(1e-7, 2)
+    power.set_ylim(least / 2, 30)
+    power.text(5.4, 25, "far peaks: single oscillators\nthat run free at both K", fontsize=8, color=GREY, va="top")
     power.legend(frameon=False, fontsize=9)
     label(power, "spectra of the mean field, 300 drawn frequencies", "frequency (Hz)", "power (1/Hz)")
     psi = np.linspace(-np.pi, np.pi, 200)
@@ -47,11 +50,9 @@ def figure() -> Any:
     d_rho, d_psi = kick_response(0.7, psi, e)
     kicks.plot(psi, d_rho, color=BLUE, lw=1.3, label="amplitude r")
     kicks.plot(psi, d_psi, color=RED, lw=1.3, label="phase ψ (rad)")
-    u = (np.arange(20001) + 0.5) / 20001
-    spread = 2 * np.arctan(0.3 / 1.7 * np.tan(np.pi * (u - 0.5)))
-    z = np.array([np.mean(np.exp(1j * (p + spread - e * np.sin(p + spread)))) for p in some]) * np.exp(-1j * some)
-    kicks.plot(some, abs(z) - 0.7, "o", color=BLUE, ms=3.5)
-    kicks.plot(some, np.angle(z), "o", color=RED, ms=3.5)
+    rho_moved, psi_moved = kicked(0.7, some, e)
+    kicks.plot(some, rho_moved, "o", color=BLUE, ms=3.5)
+    kicks.plot(some, psi_moved, "o", color=RED, ms=3.5)
     kicks.axhline(0, color=GREY, lw=0.7)
     kicks.set_xticks([-np.pi, 0, np.pi], ["-π", "0", "π"])
     kicks.legend(frameon=False, fontsize=9, loc="upper right")

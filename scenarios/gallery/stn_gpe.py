@@ -7,12 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...sim.conditions import Conditions
 from ...sim.simulate import simulate
 from ...sim.sources.models.stn_gpe import StnGpe
 from ...sim.sources.neural_mass import NeuralMass
 from ...sim.sources.registry import make_source
 from ..validate.measure import cycle, spectrum
+from ..validate.stn_gpe import delayed
 from .style import BLUE, GREEN, GREY, ORANGE, RED, canvas, label
 
 SFREQ = 1000.0
@@ -35,7 +35,7 @@ def figure() -> Any:
         power.semilogy(f, density, color=color, lw=1.1)
     traces.set_ylim(None, traces.get_ylim()[1] * 1.35)
     traces.legend(frameon=False, fontsize=8, loc="upper right", ncols=2)
-    label(traces, "subthalamic rate, with noise", "time (s)", "S (spikes/s)")
+    label(traces, "subthalamic rate; the noise is added to it, so it can pass 0", "time (s)", "S (spikes/s)")
     power.set_xlim(0, 80)
     power.set_ylim(1e-4, 1e3)
     label(power, "spectra", "frequency (Hz)", "power ((spikes/s)²/Hz)")
@@ -45,12 +45,10 @@ def figure() -> Any:
     return fig
 
 
-def _source(n_times: int = 500, longest: float | None = None, **letters: Any) -> NeuralMass:
+def _source(**letters: Any) -> NeuralMass:
     n_nodes = max(np.size(v) for v in letters.values())
     model = StnGpe.create("parkinsonian", **letters)
-    return NeuralMass.create(
-        model, n_nodes=n_nodes, sfreq=SFREQ, n_times=n_times, dt=0.1e-3, longest_delay=longest, mean=0.0
-    )
+    return NeuralMass.create(model, n_nodes=n_nodes, sfreq=SFREQ, n_times=500, dt=0.1e-3, mean=0.0)
 
 
 def _twin(ax: Any) -> Any:
@@ -78,19 +76,7 @@ def _disease(ax: Any) -> None:
 def _delays(ax: Any) -> None:
     """Peak to peak and frequency against the delay between the nuclei."""
     d = np.linspace(2.0, 12.0, 41)
-    source = _source(longest=12e-3, sigma=0.0, d=d[0])
-    conditions, silence = Conditions.nominal(1), jnp.zeros((1, 500))
-
-    def run(d: jax.Array) -> jax.Array:
-        one = dataclasses.replace(source, model=dataclasses.replace(source.model, d=d))
-
-        def window(state: Any, key: jax.Array) -> Any:
-            state, moments, _ = one.step(state, silence, conditions, key)
-            return state, moments[0]
-
-        return jax.lax.scan(window, one.begin(), jax.random.split(jax.random.key(0), 8))[1].reshape(-1)
-
-    S = np.asarray(jax.jit(jax.vmap(run))(jnp.asarray(d, jnp.float32)), float)[:, 2000:] / float(source.moment)
+    S = delayed(d, 4.0)[:, 2000:]
     ax.plot(d, np.ptp(S, axis=1), color=BLUE, lw=1.4)
     ax.set_ylim(0, None)
     hertz = np.array([cycle(s, SFREQ)[0] for s in S])
@@ -98,7 +84,7 @@ def _delays(ax: Any) -> None:
     other.plot(d, hertz, color=ORANGE, lw=1.4)
     other.set_ylim(0, 35)
     for species, delay, place, side in (
-        ("rat", 2.0, (6, 2), "left"), ("human", 6.0, (-4, 8), "center"), ("macaque", 10.0, (-2, -13), "right"),
+        ("rat", 2.0, (6, 2), "left"), ("human", 6.0, (-2, 22), "center"), ("macaque", 10.0, (-2, -13), "right"),
     ):  # fmt: skip
         y = float(np.interp(delay, d, hertz))
         other.plot(delay, y, "o", color=ORANGE, ms=5)
@@ -122,7 +108,7 @@ def _lesion(ax: Any, dose: Any) -> None:
     ax.legend(frameon=False, fontsize=8, loc="upper left")
     ax.set_ylim(None, 130)
     ax.text(20, 95, "stimulation,\n2 mA", ha="center", fontsize=8, color="#555555")
-    label(ax, "stimulation suppresses beta; the effect wears off in 12 s", "time (s)", "S (spikes/s)")
+    label(ax, "stimulation suppresses beta; 30 % lingers (time constant 12 s)", "time (s)", "S (spikes/s)")
     u = np.linspace(-200.0, 100.0, 61)
     wide = _source(sigma=0.0, K=np.ones(len(u)))
     wide = dataclasses.replace(wide, entry=dataclasses.replace(wide.entry, coupling=jnp.asarray(u)[:, None]))

@@ -16,9 +16,7 @@ from .style import BLUE, GREEN, GREY, ORANGE, canvas, label
 
 def figure() -> Any:
     """Four panels."""
-    fig, ((bursts, power), (loop, policies)) = canvas(
-        "Stuart-Landau rhythm: bursts, and stimulation against them"
-    )
+    fig, ((bursts, power), (loop, policies)) = canvas("Stuart-Landau rhythm: bursts, and stimulation against them")
     v = _run(StuartLandau.create("beta"), 60.0)
     t = np.arange(1500) / 500.0
     bursts.plot(t, v[0, 0, -1500:], color=BLUE, lw=0.8)

@@ -3,6 +3,7 @@
 from typing import Any
 
 BLUE, ORANGE, GREEN, RED, GREY = "#3b6fb6", "#d9822b", "#3a9b6b", "#c0392b", "#8a8f98"
+PURPLE = "#7d5ba6"
 
 
 def canvas(title: str, rows: int = 2, columns: int = 2, size: tuple[float, float] = (9.6, 6.2), **options: Any) -> Any:

@@ -52,6 +52,10 @@ def figure() -> Any:
     power.set_ylim(1e-6, 1e2)
     power.legend(frameon=False, fontsize=8, ncols=3, title="type", title_fontsize=8)
     label(power, "spectra", "frequency (Hz)", "power (mV²/Hz)")
+    power.annotate(
+        "type 5: flat, then a broad\ntop near 14 Hz", (14, 2.5e-3), (1.5, 3e-6), fontsize=8, color=RED,
+        arrowprops={"arrowstyle": "-", "color": RED, "lw": 0.7},
+    )  # fmt: skip
     _scan(scan)
     for ax in (power, scan):
         dress(ax)
@@ -65,10 +69,10 @@ def _scan(ax: Any) -> None:
     v = _run(np.repeat(B, per), np.full(len(B) * per, 15.0), 65.0).reshape(len(B), per, -1)
     # below 20 mV the cycle is small and fast, and has no spikes to count
     rate = [events(one) if b >= 20 else np.nan for b, one in zip(B, v)]
-    ax.plot(B, rate, color=ORANGE, lw=1.4, label="spikes (1/s)")
+    ax.plot(B, rate, color=ORANGE, lw=1.4, label="spikes (1/s), none to count below B = 20 mV")
     ax.plot(B, v.std(axis=-1).mean(axis=-1), color=BLUE, lw=1.4, label="standard deviation (mV)")
     ax.invert_xaxis()
-    ax.set_ylim(0, 7.5)
+    ax.set_ylim(0, 9.0)
     ax.legend(frameon=False, fontsize=8, loc="upper right")
     label(ax, "slow inhibition fails (G = 15 mV)", "slow inhibitory gain B (mV)", "")
 

@@ -10,7 +10,7 @@ from ...sim.simulate import simulate
 from ...sim.sources.models.wilson_cowan import WilsonCowan
 from ...sim.sources.neural_mass import NeuralMass
 from ..validate.measure import cycle, spectrum
-from .style import BLUE, GREEN, GREY, ORANGE, RED, canvas, label
+from .style import BLUE, GREEN, GREY, ORANGE, RED, canvas, dress, label
 
 SETS = {"beta": BLUE, "gamma": ORANGE, "tremor": GREEN}
 SFREQ = 1000.0
@@ -20,21 +20,21 @@ def figure() -> Any:
     """Six panels."""
     fig, axes = canvas("Wilson-Cowan populations: beta, gamma, tremor", 3, 2, size=(9.6, 8.6))
     (traces, power), (map_, pitch), (wave, response) = axes
+    inner = traces.get_subplotspec().subgridspec(3, 1, hspace=0.05)
+    traces.remove()
     for k, (name, color) in enumerate(SETS.items()):
+        row = fig.add_subplot(inner[k])
+        dress(row)
         E = simulate(_source(name), 40.0, jax.random.key(0)).output[0]
         shown = round((2.0 if name == "tremor" else 0.4) * SFREQ)
-        one = E[-shown:]
-        # one row each, on a time axis of its own length
-        traces.plot(np.linspace(0, 1, shown), (one - one.min()) / np.ptp(one) * 0.8 + 2 - k, color=color, lw=1.0)
-        traces.text(
-            1.02, 2.4 - k, f"{name}\n{shown / SFREQ:g} s\n{np.ptp(one):.2f}", fontsize=8, color=color, va="center"
-        )
+        row.plot(np.arange(shown) / SFREQ, E[-shown:], color=color, lw=1.0)
+        row.text(1.0, 0.5, name, fontsize=8, color=color, va="center", transform=row.transAxes)
+        row.tick_params(labelsize=8)
+        row.locator_params(axis="y", nbins=3)
+        title = "with noise; each on its own axes" if k == 0 else ""
+        label(row, title, "time (s)" if k == 2 else "", "E")
         f, density = spectrum(E, SFREQ)
         power.semilogy(f, density, color=color, lw=1.1, label=name)
-    traces.set_yticks([])
-    traces.set_xticks([])
-    traces.spines[["left", "bottom"]].set_visible(False)
-    label(traces, "with noise; length of the trace and its range in E at the right", "time", "E (scaled)")
     power.set_xlim(0, 100)
     power.set_ylim(1e-9, 1e0)
     power.legend(frameon=False, fontsize=8)
@@ -90,9 +90,13 @@ def _kicks(wave: Any, response: Any) -> None:
     shown = slice(500, 2000)
     t = np.arange(shown.start, shown.stop) / SFREQ
     wave.plot(t, quiet[0, shown], color=GREY, lw=1.2, label="none")
-    for i, color, name in ((int(change.argmax()), RED, "worst phase"), (int(change.argmin()), GREEN, "best phase")):
+    for i, color, name in ((int(change.argmax()), RED, "worst phase"), (int(change.argmin()), BLUE, "best phase")):
         wave.plot(t, struck[i, shown], color=color, lw=1.1, label=name)
-        wave.axvspan(onsets[i] / SFREQ, (onsets[i] + 10) / SFREQ, color=color, alpha=0.35, lw=0)
+        wave.axvspan(onsets[i] / SFREQ, (onsets[i] + 10) / SFREQ, color=color, alpha=0.9, lw=0)
+        side = "left" if name.startswith("worst") else "right"
+        nudge = 0.02 if side == "left" else -0.01
+        wave.text(onsets[i] / SFREQ + nudge, 0.1085, name.split()[0], fontsize=8, color=color, ha=side)
+    wave.set_ylim(None, 0.111)
     wave.legend(frameon=False, fontsize=8, title="pulse of 10 ms", title_fontsize=8)
     label(wave, "tremor set: one pulse at two phases, without noise", "time (s)", "E")
     top = first - 200 + int(quiet[0, first - 200 : first].argmax())

@@ -64,5 +64,5 @@ def test_a_part_of_the_fast_table_runs(capsys):
 
 
 def test_every_brain_has_a_figure():
-    shown = set(figures.FIGURES) | {"motor_imagery", "replay", "spiking_column", "ott_antonsen"}
+    shown = set(figures.FIGURES) | {"motor_imagery", "replay", "ott_antonsen"}
     assert shown >= set(SOURCES)
