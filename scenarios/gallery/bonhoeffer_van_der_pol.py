@@ -14,14 +14,14 @@ from .style import BLUE, GREY, ORANGE, RED, canvas, label
 def figure() -> Any:
     """Four panels."""
     fig, ((course, onset), (power, gains)) = canvas("Bonhoeffer-van der Pol ensemble: synchrony and its suppression")
-    model, y = networks(3, 500)
+    model, y = networks(5, 500)
     eps = jnp.asarray([0.0, 0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05], jnp.float32)
     settled = jax.jit(jax.vmap(jax.vmap(lambda m, y, e: mean_field(m, y, e, H, 20000), (0, 0, None)), (None, None, 0)))
     x, last = settled(model, y, eps)
     x = np.asarray(x)[..., 10000:]
     sd = x.std(axis=-1)
     onset.plot(eps, sd, "o", color=BLUE, ms=3.5, alpha=0.6)
-    onset.plot(eps, sd.mean(axis=1), color=BLUE, lw=1.2, label="mean of 3 networks of 500")
+    onset.plot(eps, sd.mean(axis=1), color=BLUE, lw=1.2, label="mean of 5 networks of 500")
     known = ((0, 0.048), (0.01, 0.073), (0.02, 0.579), (0.03, 1.125), (0.05, 1.290))
     onset.plot(*np.array(known).T, "x", color=RED, ms=6, mew=1.6, label="one network of 1000, computed apart")
     onset.set_ylim(-0.05, 1.75)
@@ -63,7 +63,9 @@ def figure() -> Any:
             )
         )  # fmt: skip
         held = np.asarray(every(model, y, K)[0])[..., 9000:]
-        gains.loglog(K, np.median(sd[at] / held.std(axis=-1), axis=1), "o-", color=color, ms=4, lw=1.1, label=name)
+        ratio = sd[at] / held.std(axis=-1)
+        gains.loglog(K, np.median(ratio, axis=1), color=color, lw=1.3, label=f"{name}: median")
+        gains.loglog(K, ratio, "o", color=color, ms=3.5, alpha=0.5)
     known = ((0.05, 4.1), (0.1, 5.0), (0.2, 8.0), (0.4, 11.6), (0.8, 20.0))
     gains.loglog(*np.array(known).T, "x", color=RED, ms=6, mew=1.6, label="kicks, computed apart")
     gains.axhline(1, color=GREY, lw=0.7)
@@ -72,8 +74,8 @@ def figure() -> Any:
     gains.set_yticks([1, 2, 5, 10, 20, 50], ["1", "2", "5", "10", "20", "50"])
     gains.set_ylim(0.6, 120)
     gains.annotate(
-        "two states coexist:\nthe start decides", (0.052, 4.1), (0.018, 2.6), fontsize=8, color=GREY,
-        arrowprops={"arrowstyle": "-", "color": GREY, "lw": 0.7},
+        "where networks differ,\ntwo states coexist:\nthe start decides", (0.052, 4.1), (0.018, 1.5),
+        fontsize=8, color=GREY, arrowprops={"arrowstyle": "-", "color": GREY, "lw": 0.7},
     )  # fmt: skip
     gains.legend(framealpha=1.0, edgecolor="none", fontsize=8, loc="lower right")
     label(gains, "suppression at ε = .03", "gain K", "sd without / with feedback")

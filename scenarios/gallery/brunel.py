@@ -17,11 +17,11 @@ _REGIMES = (
 
 
 def figure() -> Any:
-    """Activity of each regime (rows) and its spectrum, of half the paper's number of cells."""
-    title = "Brunel's network of integrate-and-fire cells: one network (6250 cells here), three regimes"
+    """Activity of each regime (rows) and its spectrum, of a third of the paper's number of cells."""
+    title = "Brunel's network of integrate-and-fire cells: one network (4000 cells here), three regimes"
     fig, axes = canvas(title, 3, 2, (9.6, 7.0))
     for (regime, color, name), (trace, power) in zip(_REGIMES, axes):
-        source = BrunelNetwork.create(regime, 5000)
+        source = BrunelNetwork.create(regime, 3200)
         field, truth = run(source, 10)
         rate = truth["rates"][2:].mean(axis=0) @ [0.8, 0.2]
         trace.plot(np.arange(300), field[0, -300:], color=color, lw=0.9)
