@@ -30,6 +30,6 @@ def figure() -> Any:
         f, density = spectrum(field[0, 200:] - field[0, 200:].mean(), 1000.0, 0.25)
         power.semilogy(f[1:], density[1:], color=color, lw=1.2)
         power.set_xlim(0, 400)
-        note = ": the peak is of finite size" if regime == "C" else ""
+        note = ": the peak comes from finite size" if regime == "C" else ""
         label(power, f"spectrum{note}", "frequency (Hz)", "power (mV²/Hz)")
     return fig

@@ -3,6 +3,7 @@
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from ...sim.simulate import simulate
@@ -54,7 +55,7 @@ def _upper(p: np.ndarray) -> tuple[np.ndarray, ...]:
     model = JansenRit.create()
     A, B, a, b, C2, C4 = (float(getattr(model, name)) for name in ("A", "B", "a", "b", "C2", "C4"))
     v = np.linspace(2.0, 9.0, 7001)
-    y0 = A / a * np.asarray(model.rate(v))
+    y0 = A / a * np.asarray(model.rate(jnp.asarray(v)))
     excited, y2 = (
         A / a * C2 * np.asarray(model.rate(model.C1 * y0)),
         B / b * C4 * np.asarray(model.rate(model.C3 * y0)),
