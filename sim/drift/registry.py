@@ -115,9 +115,9 @@ DRIFTS: dict[str, DriftSpec] = {
     ),
     "anaesthesia": DriftSpec(
         "half an hour of propofol",
-        "depth, 1 for GABA-A decay at 60 instead of 83 /s",
+        "depth, 1 for GABA-A decay at 60 instead of 83 /s, beyond which an eirs with closed eyes leaves its rhythm",
         lambda montage, severity, onset_s: Anaesthesia.propofol(severity, onset_s),
-        largest=1.2,
+        largest=1.0,
     ),
     "tremor": DriftSpec(
         "the rhythm's frequency wanders",

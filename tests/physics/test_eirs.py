@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from scipy.signal import welch
 
+from neurodrift.sim.drift.anaesthesia import Anaesthesia
+from neurodrift.sim.drift.registry import DRIFTS
 from neurodrift.sim.errors import InputError
 from neurodrift.sim.simulate import simulate
 from neurodrift.sim.sources import Eirs, NeuralMass
@@ -21,6 +23,7 @@ from neurodrift.tests.twins.compare import both, changed, gradient_error, orders
 STEP = 0.5e-3
 LINEAR = {"wake": "wake", "eyes_closed": "eyes closed", "spindle": "spindle"}
 SMALL = {"spindle": {"sigma_n": 0.01}}
+F = np.arange(0.2, 60.0, 0.01)
 LETTERS = [f.name for f in dataclasses.fields(Eirs) if not f.name.startswith("Q_") and f.name != "sigma_n"] + ["Q_max"]
 
 
@@ -205,3 +208,44 @@ def test_a_simulated_sheet_has_its_closed_form_spectrum():
 def test_moments_of_the_default_are_those_of_a_cortical_patch(recorded):
     assert 10e-9 < recorded["wake"].std() * float(make_source("eirs").moment) < 30e-9
     assert [make_source("eirs", name).n_nodes for name in PRESETS] == [1] * 4
+
+
+def test_full_propofol_leaves_wake_and_closed_eyes_on_the_branch_of_alpha():
+    gaba_rate = 1.0 - Anaesthesia.SLOWING  # at severity 1, the largest there is
+    assert gaba_rate == pytest.approx(0.72, abs=0.001)
+    assert DRIFTS["anaesthesia"].largest == 1.0
+    models = [Eirs.create(name) for name in ("wake", "eyes_closed") for _ in range(8)]
+    model = dataclasses.replace(jax.tree.map(lambda *x: jnp.stack(x), *models), t0=jnp.asarray(0.0425))
+    run = simulate(NeuralMass.create(model, n_nodes=16), 60.0, jax.random.key(4), changed(gaba_rate=gaba_rate))
+    assert run.ok, run.status
+    phi = run.output.reshape(2, 8, -1)
+    # of a linear loop about the steady state, whose mean stays; the other branch is 8 1/s higher on average
+    assert np.abs(phi.mean(axis=(1, 2))).max() < 0.02
+    closed = np.sqrt(np.trapezoid(spectrum(models[-1].drifted(changed(gaba_rate=gaba_rate)), F), F))
+    assert phi[1].std() == pytest.approx(closed, rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("preset", "conditions"),
+    [
+        ("wake", {"excitability": 0.05}),
+        ("propofol", {"gaba_rate": 0.72}),
+        ("eyes_closed", {"gaba_rate": 0.65}),
+    ],
+)
+def test_the_state_of_high_rates_is_reported_as_out_of_bounds(preset, conditions):
+    run = simulate(NeuralMass.create(Eirs.create(preset)), 30.0, jax.random.key(0), changed(**conditions))
+    assert not run.ok
+    assert " left " in run.status
+
+
+def test_the_bounds_leave_room_around_every_preset_and_its_largest_dose(recorded):
+    del recorded  # runs of 40 s within the bounds
+    for preset in PRESETS:
+        source = make_source("eirs", preset)
+        for current in (-2e-3, 2e-3):
+            run = simulate(source, 10.0, jax.random.key(1), stim=[current], everything=True)
+            assert run.ok, run.status
+            for variable, values in zip(source.model.VARIABLES, run.values):
+                assert variable.lower < values.min() - 0.3 * abs(values.min())
+                assert variable.upper > values.max() + 0.3 * abs(values.max())
