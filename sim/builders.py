@@ -27,7 +27,7 @@ from .sources.motor_imagery import MotorImagery
 from .sources.neural_mass import NeuralMass
 from .sources.registry import make_source, source_spec
 from .sources.replay import Replay
-from .species import HUMAN_RADIUS
+from .species import HUMAN_RADIUS, options_for
 from .species import species as find_species
 from .stimulation import PulseTrain, Stimulator
 
@@ -174,8 +174,8 @@ def brain_plant(
 
     name and preset: the model and its regime; options: of the source (letters, n_nodes, n_stim, wiring, dt, ...; see
     :meth:`NeuralMass.create`). waveform: pulses instead of a current that is held; models that answer to a dose are
-    told so. species: scales head, depth and moments, not the kinetics. The rest as for :func:`motor_imagery_plant`,
-    except that direct current is the default.
+    told so. species: scales head, depth, moments, delays and noise, not the kinetics. The rest as for
+    :func:`motor_imagery_plant`, except that direct current is the default.
     """
     animal = find_species(species)
     spec = source_spec(name)
@@ -187,13 +187,16 @@ def brain_plant(
             options = {"radius": radius, "depth": animal.depth()} | options
         if spec.pulses and waveform is not None:
             options = {"pulses": True} | options
+        options = options_for(name, preset, animal, options)
         source = make_source(name, preset, sfreq=sfreq, n_times=_n_times(window_s, sfreq), **options)
     if species != "human":
         source = dataclasses.replace(source, moment=source.moment * animal.moment_scale)
-    return source_plant(
+    plant = source_plant(
         source, montage, reference, drift, head=head, radius=radius, impedance=impedance, max_current=max_current,
         stim_frequency=stim_frequency, waveform=waveform, drift_window_s=drift_window_s,
     )  # fmt: skip
+    noisy = dataclasses.replace(plant.conditions, noise_gain=jnp.float32(animal.noise_scale))
+    return dataclasses.replace(plant, conditions=noisy)
 
 
 def source_plant(

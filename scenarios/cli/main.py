@@ -16,7 +16,7 @@ COMMANDS = {
     "replay": "the same on a recording of your own",
     "check": "the laws that every component keeps, on one of your own",
     "validate": "the physics against the literature, row by row",
-    "gallery": "a figure of every plant",
+    "gallery": "a figure of every brain model",
     "bench": "how fast it is on this machine, beside its peers",
 }
 

@@ -133,3 +133,20 @@ def test_medication_reaches_the_nucleus():
     _, windows = jax.lax.scan(lambda s, _: plant.step(s, jnp.zeros(1)), state, None, length=60)
     np.testing.assert_allclose(windows.truth["K"][:, 0], 1.0 - windows.conditions.medication, rtol=1e-5)
     assert float(windows.conditions.medication.max()) > 0.8
+
+
+@pytest.mark.parametrize(("animal", "hertz", "tolerance"), [("rat", 32.1, 0.7), ("macaque", 13.7, 0.4)])
+def test_a_species_brings_its_beta_and_its_head(animal, hertz, tolerance):
+    plant = brain_plant("stn_gpe", species=animal, sfreq=1000.0, window_s=1.0, letters={"sigma": 0.0})
+
+    rates = simulate(plant.source, 3.0, KEY, plant.conditions).output[0]
+    up = np.flatnonzero((rates[:-1] < rates.mean()) & (rates[1:] >= rates.mean()))
+    assert (len(up) - 1) / (up[-1] - up[0]) * 1000.0 == pytest.approx(hertz, abs=tolerance)
+    radius = {"rat": 0.015, "macaque": 0.045}[animal] / 0.092 * 0.09
+    np.testing.assert_allclose(np.linalg.norm(plant.projection.montage.positions, axis=1), radius, rtol=1e-4)
+
+
+def test_delays_of_the_wiring_scale_with_the_species():
+    wiring = Connectome.create(np.ones((2, 2)), 0.0425 * np.ones((2, 2)))
+    plant = brain_plant("jansen_rit", species="rat", n_nodes=2, wiring=wiring)
+    np.testing.assert_allclose(plant.source.wiring.delays, 0.010, rtol=1e-5)
