@@ -8,14 +8,11 @@ import numpy as np
 from ...sim.simulate import simulate
 from ...sim.sources.models.epileptor import Epileptor
 from ...sim.sources.neural_mass import NeuralMass
-from .row import Row, row
+from .row import Disputed, Row, row
 
 COMPUTED = "independent float64 integration"
 UNITS = 0.4  # of model time per sample of 1/250 s
-EULER = (
-    "converged in the step (Heun with 0.05, 0.02 and 0.005 agree to 0.1 %); the expected figure carries Euler's "
-    "error at 0.02"
-)
+EULER = "converged in the step of Heun (0.05, 0.02 and 0.005 agree to 0.1 %); Euler with 0.02 gives the expected figure"
 
 
 def rows(fast: bool) -> list[Row]:
@@ -67,8 +64,13 @@ def _seizures(fast: bool) -> list[Row]:
         x0, r = np.r_[x0, [-1.6] * 3], np.r_[r, r[0] * np.array([0.5, 2.0, 4.0])]
     x1, z = _run(90.0 if fast else 130.0, x0=x0, r=r, sigma=0.0)
     table, period = [], []
-    few = "the expected range is a few noisy periods of an Euler run, whose sd is 55; " + EULER
+    few = (
+        "converged in the step of Heun (0.05, 0.02 and 0.005 agree to 0.1 %); Euler with 0.02 gives 1959. With noise"
+        " periods have mean 1868 and sd 55, so that a few of them may lie from 1904 to 1927; which did isn't known"
+    )
     expected = {-1.6: ((1904.0, 1927.0), 1019.0, 0.0), -2.0: (2447.0, 698.0, 25.0), -1.2: (2477.0, 1810.0, 25.0)}
+    periods = {-1.6: Disputed(few, 1933.4, 4.0), -1.2: Disputed(EULER, 2403.0, 5.0)}
+    durations = {-1.2: Disputed(EULER, 1737.0, 10.0)}
     for k, one in enumerate(x1):
         found = bouts(one)
         # the last may be cut off, the first comes from the initial values
@@ -76,18 +78,24 @@ def _seizures(fast: bool) -> list[Row]:
         if k > 2:
             continue
         name, (every, long, tolerance) = f"Epileptor, x0 = {x0[k]:g}", expected[x0[k]]
-        table.append(row(f"{name}: period, units", every, period[k], tolerance, COMPUTED, few if k == 0 else EULER))
+        table.append(row(f"{name}: period, units", every, period[k], tolerance, COMPUTED, periods.get(x0[k])))
         ictal = smooth(one, 70.0) > -1.0
         lasted = _longest(ictal[found[1, 0] - 500 : found[2, 0] - 500]) * UNITS
-        table.append(row(f"{name}: duration of a seizure, units", long, lasted, 0.03 * long, COMPUTED, EULER))
+        table.append(
+            row(f"{name}: duration of a seizure, units", long, lasted, 0.03 * long, COMPUTED, durations.get(x0[k]))
+        )
         if k == 0:
             table.append(row(f"{name}: z at onset", 2.85, z[k, found[1, 0]], 0.01, COMPUTED))
             table.append(row(f"{name}: z at the end", 4.14, z[k, found[1, 1]], 0.01, COMPUTED))
             inside = one[found[1, 0] - 1 : found[1, 1]]
             intervals = np.diff(np.flatnonzero((inside[:-1] <= 0.0) & (inside[1:] > 0.0))) * UNITS
             first, last = intervals[: len(intervals) // 10].mean(), intervals[-10:].mean()
-            noisy = "5.2 without noise, 5.6 with it; with Euler's error at 0.02 besides, 5.7"
-            table.append(row(f"{name}: interval of first discharges, units", 5.9, first, 0.3, COMPUTED, noisy))
+            reason = (
+                "mean of the first tenth in an independent float64 integration (Heun with 0.05 and 0.02 agree); Euler"
+                " with 0.02 gives 5.4, and noise prolongs it. How many intervals the 5.9 is of isn't known"
+            )
+            known = Disputed(reason, 5.18, 0.05)
+            table.append(row(f"{name}: interval of first discharges, units", 5.9, first, 0.3, COMPUTED, known))
             table.append(row(f"{name}: interval of last discharges, units", 16.0, last, 2.0, COMPUTED))
     if not fast:
         slope = np.polyfit(np.log([r[0], *r[3:]]), np.log([period[0], *period[3:]]), 1)[0]

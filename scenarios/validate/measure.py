@@ -1,18 +1,29 @@
-"""What is measured in a signal: cycles, peaks, band fractions."""
+"""What is measured in a signal and in a linearised model: cycles, peaks, band fractions, Hopf points."""
+
+from collections.abc import Callable
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.signal import welch
 
 
-def cycle(v: np.ndarray, sfreq: float) -> tuple[float, float]:
-    """(frequency in Hz, peak to peak) of a regular oscillation v (n,), from upward crossings of the middle of its
-    range; (0, peak to peak) where there are fewer than two."""
-    level = 0.5 * (v.max() + v.min())
+def crossings(v: np.ndarray, level: float) -> np.ndarray:
+    """Times, in samples and interpolated, at which v (n,) crosses ``level`` upwards."""
     up = np.flatnonzero((v[:-1] < level) & (v[1:] >= level))
-    if len(up) < 2:
-        return 0.0, float(np.ptp(v))
-    times = up + (level - v[up]) / (v[up + 1] - v[up])
-    return float((len(times) - 1) / (times[-1] - times[0]) * sfreq), float(np.ptp(v))
+    return up + (level - v[up]) / (v[up + 1] - v[up])
+
+
+def cycle(
+    v: np.ndarray, sfreq: float, level: float | None = None, smallest: float = 0.0, least: int = 2
+) -> tuple[float, float]:
+    """(frequency in Hz, peak to peak) of a regular oscillation v (n,), from upward crossings of ``level``, by default
+    the middle of its range; (0, peak to peak) where there are fewer than ``least`` or it is smaller than
+    ``smallest``."""
+    size = float(np.ptp(v))
+    times = crossings(v, 0.5 * (v.max() + v.min()) if level is None else level)
+    if size < smallest or len(times) < least:
+        return 0.0, size
+    return float((len(times) - 1) / (times[-1] - times[0]) * sfreq), size
 
 
 def spectrum(v: np.ndarray, sfreq: float, seconds: float = 4.0) -> tuple[np.ndarray, np.ndarray]:
@@ -36,3 +47,21 @@ def fraction(f: np.ndarray, power: np.ndarray, band: tuple[float, float], total:
     """Share of the power within ``total`` that is within ``band`` (Hz)."""
     inside, all_ = ((f >= low) & (f <= high) for low, high in (band, total))
     return float(power[inside].sum() / power[all_].sum())
+
+
+def leading(jacobian: np.ndarray) -> complex:
+    """1/s, the eigenvalue of greatest real part among those that oscillate, its imaginary part positive; -1 where none
+    does. jacobian in 1/s."""
+    values = np.linalg.eigvals(jacobian)
+    values = values[values.imag > 1.0]
+    return complex(values[np.argmax(values.real)]) if len(values) else complex(-1.0)
+
+
+def hopf_points(mode: Callable[[float], complex], grid: np.ndarray) -> list[tuple[float, float]]:
+    """[(parameter, Hz)] where the growth of ``mode(parameter)``, 1/s, changes sign on ``grid``."""
+    growth = [mode(float(x)).real for x in grid]
+    found = []
+    for i in np.flatnonzero(np.diff(np.sign(growth))):
+        at: float = brentq(lambda x: mode(x).real, grid[i], grid[i + 1], xtol=1e-10)  # pyright: ignore
+        found.append((at, mode(at).imag / (2 * np.pi)))
+    return found

@@ -1,15 +1,25 @@
 """A row of the validation table: a published or computed fact beside what this package gives."""
 
+import math
 from typing import Any, NamedTuple
 
 PASS, FAIL, DISPUTED = "pass", "fail", "disputed"
 
 
+class Disputed(NamedTuple):
+    """Why the expected value isn't what the equations give: ``reason``, and the value that is established instead,
+    ``ours`` (by an independent computation or a closed form) with its absolute ``tolerance``."""
+
+    reason: str
+    ours: float
+    tolerance: float
+
+
 class Row(NamedTuple):
     """``expected``, ``measured`` and ``tolerance`` share the unit that ``name`` ends with.
 
-    status: "pass", "fail", or "disputed" where the two disagree for a documented ``reason``; source: where the
-    expected value comes from.
+    status: "pass", "fail", or "disputed" where the measured value is the one established for a documented ``reason``
+    rather than the expected one; source: where the expected value comes from.
     """
 
     name: str
@@ -26,15 +36,21 @@ class Row(NamedTuple):
 
 def row(
     name: str, expected: float | tuple[float, float], measured: float, tolerance: float, source: str,
-    disputed: str = "",
+    disputed: Disputed | None = None,
 ) -> Row:  # fmt: skip
     """Compare: ``expected`` is a number, with an absolute ``tolerance``, or a (least, greatest) range widened by it.
 
-    A row outside is "fail", or "disputed" where ``disputed`` gives the documented reason for the disagreement; a row
-    inside passes, whatever the reason says.
+    Inside is "pass"; outside, but within ``disputed``'s own tolerance of its own value, "disputed"; everything else,
+    and what isn't finite, "fail".
     """
     low, high = expected if isinstance(expected, tuple) else (expected, expected)
-    inside = low - tolerance <= measured <= high + tolerance
-    status = PASS if inside else DISPUTED if disputed else FAIL
     shown = f"{low:g} to {high:g}" if isinstance(expected, tuple) else float(expected)
-    return Row(name, shown, float(measured), float(tolerance), source, status, disputed if not inside else "")
+    status, reason = FAIL, ""
+    if not math.isfinite(measured):
+        pass
+    elif low - tolerance <= measured <= high + tolerance:
+        status = PASS
+    elif disputed is not None and abs(measured - disputed.ours) <= disputed.tolerance:
+        within = f" +- {disputed.tolerance:.2g}" if disputed.tolerance else ""
+        status, reason = DISPUTED, f"{disputed.reason} (established: {disputed.ours:.5g}{within})"
+    return Row(name, shown, float(measured), float(tolerance), source, status, reason)

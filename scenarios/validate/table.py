@@ -8,9 +8,17 @@ from .row import DISPUTED, FAIL, PASS, Row
 
 MODULES = (
     "jansen_rit", "wendling", "wilson_cowan", "stn_gpe", "epileptor", "thalamocortical", "eirs", "oscillators",
-    "controller", "intracortical", "spiking", "physics_head", "stimulation",
+    "controller", "motor_imagery", "intracortical", "spiking", "physics_head", "stimulation",
 )  # fmt: skip
 """Files of this package with ``rows(fast) -> list[Row]``, in the order of the table."""
+
+SOURCE_MODULES = {
+    **dict.fromkeys(
+        ("kuramoto", "ott_antonsen", "stuart_landau", "bonhoeffer_van_der_pol", "hindmarsh_rose"), "oscillators"
+    ),
+    **dict.fromkeys(("brunel", "basal_ganglia", "cortical_column"), "spiking"),
+}
+"""Sources whose rows are in a module of another name."""
 
 
 def validate(

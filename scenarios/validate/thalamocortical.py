@@ -14,7 +14,7 @@ from ...sim.simulate import simulate
 from ...sim.sources.models.thalamocortical import CLICK, DOWN, Thalamocortical
 from ...sim.sources.neural_mass import NeuralMass
 from .measure import peak
-from .row import Row, row
+from .row import Disputed, Row, row
 
 COMPUTED = "independent float64 integration"
 PAPER = "Schellenberger Costa et al. 2016, stimulation of N3; computed with an independent float64 integration"
@@ -151,11 +151,21 @@ def _clicks() -> list[Row]:
     quiet, heard, late = closed_loop(75.0, 0.0), closed_loop(75.0, CLICK), closed_loop(75.0, CLICK, delay=TROUGH)
     sham, loud = evoked(*quiet), evoked(*heard)
     gain, null = (100.0 * (_slow_power(run[0]) / _slow_power(quiet[0]) - 1.0) for run in (heard, late))
-    reason = "in this model every click that is heard evokes a slow wave; out of phase under half of the gain is left"
+    reason = (
+        "independent float64 integrations, 80 min with clicks in the trough against 80 min without, gain 7 % with a"
+        " standard error of 3 %: in this model every click that is heard evokes a slow wave"
+    )
     return [
         row("Sleep N3, sham: least mean Vp 1.2-2.2 s later, mV", -57.6, float(sham[220:320].min()), 1.0, PAPER),
         row("Sleep N3, clicks in the up state: the same, mV", -65.7, float(loud[220:320].min()), 2.0, PAPER),
         row("Sleep N3, clicks: Vp 100 ms after, less sham, mV", 4.7, float(loud[110] - sham[110]), 1.4, PAPER),
         row("Sleep N3, clicks in the up state: slow-wave power gained, %", (10.0, 100.0), gain, 0.0, NGO),
-        row("Sleep N3, clicks in the trough: slow-wave power gained, %", 0.0, null, 10.0, NGO, reason),
+        row(
+            "Sleep N3, clicks in the trough: slow-wave power gained, %",
+            0.0,
+            null,
+            10.0,
+            NGO,
+            Disputed(reason, 7.0, 12.0),
+        ),
     ]

@@ -11,7 +11,8 @@ from ...sim.simulate import simulate
 from ...sim.sources.model import Inputs
 from ...sim.sources.models.wilson_cowan import WilsonCowan
 from ...sim.sources.neural_mass import NeuralMass
-from .row import Row, row
+from .measure import cycle, hopf_points, leading
+from .row import Disputed, Row, row
 
 COMPUTED = "independent float64 integration"
 SFREQ = 2000.0
@@ -32,12 +33,7 @@ def _run(preset: str, seconds: float = 6.0, **letters: np.ndarray) -> list[tuple
 
 
 def _measured(v: np.ndarray) -> tuple[float, float, float]:
-    size, level = float(np.ptp(v)), v.mean()
-    up = np.flatnonzero((v[:-1] < level) & (v[1:] >= level))
-    if size < 1e-3 or len(up) < 3:
-        return 0.0, size, float(v[-1])
-    times = (up + (level - v[up]) / (v[up + 1] - v[up])) / SFREQ
-    return float((len(times) - 1) / (times[-1] - times[0])), size, float(v[-1])
+    return (*cycle(v, SFREQ, float(v.mean()), 1e-3, 3), float(v[-1]))
 
 
 def _beta() -> list[Row]:
@@ -82,11 +78,11 @@ def _classic() -> list[Row]:
     found = _run("classic", 12.0, P=np.array([1.1, 1.87, 2.0]))
     last, hertz = _hopf("classic", 1.7, 2.2)
     name, source = "Wilson-Cowan, 1972 set", f"{COMPUTED} with the paper's rest taken off"
-    reason = "eigenvalues and simulation end the cycle at a Hopf point at 1.879 (53.0 Hz); beyond it a transient decays"
+    reason = "eigenvalues of an independent linearisation end the cycle at a Hopf point; beyond it a transient decays"
     return [
         row(f"{name}, P = 1.1: Hz", 12.9, found[0][0], 0.3, source),
-        row(f"{name}, fastest cycle: Hz", 54.7, found[1][0], 0.5, source, reason),
-        row(f"{name}, greatest P with a cycle, 1", 2.0, last, 0.02, source, reason),
+        row(f"{name}, fastest cycle: Hz", 54.7, found[1][0], 0.5, source, Disputed(reason, 53.0, 0.5)),
+        row(f"{name}, greatest P with a cycle, 1", 2.0, last, 0.02, source, Disputed(reason, 1.8793, 5e-4)),
         row(f"{name}, Hopf point: P, 1", 1.8793, last, 5e-4, "eigenvalues of an independent linearisation"),
         row(f"{name}, Hopf point: Hz", 53.005, hertz, 0.02, "eigenvalues of an independent linearisation"),
         row(f"{name}, P = 2, rests: peak to peak of E, 1", 0.0, found[2][1], 1e-3, source),
@@ -94,13 +90,13 @@ def _classic() -> list[Row]:
 
 
 def _tremor() -> list[Row]:
-    growth, hertz = _eigenvalue("tremor", float(WilsonCowan.create("tremor").P))
+    mode = _mode("tremor", float(WilsonCowan.create("tremor").P))
     name, source = "Wilson-Cowan, tremor set", "a stable focus near the Hopf point, as in Duchet et al. 2020"
     weakened, strengthened, apart = _kicked()
     locked = "amplitude response of a focus, the ground of phase-locked stimulation (Duchet et al. 2020)"
     return [
-        row(f"{name}: growth of a deviation, 1/s", (-2.0, 0.0), growth, 0.0, source),
-        row(f"{name}: frequency, Hz", (4.0, 8.0), hertz, 0.0, "range of essential tremor"),
+        row(f"{name}: growth of a deviation, 1/s", (-2.0, 0.0), mode.real, 0.0, source),
+        row(f"{name}: frequency, Hz", (4.0, 8.0), mode.imag / (2 * np.pi), 0.0, "range of essential tremor"),
         row(f"{name}, kick at the best phase: change of amplitude, 1", (-1.0, -0.05), weakened, 0.0, locked),
         row(f"{name}, kick at the worst phase: change of amplitude, 1", (0.05, 1.0), strengthened, 0.0, locked),
         row(f"{name}: worst from best phase, cycles", 0.5, apart, 0.1, locked),
@@ -152,21 +148,17 @@ def _linearised(preset: str):
     return jax.jit(slope), jax.jit(jax.jacfwd(slope))
 
 
-def _eigenvalue(preset: str, P: float) -> tuple[float, float]:
-    """(1/s, Hz) of the leading pair at rest, found by following the fixed point up from little activity."""
+def _mode(preset: str, P: float) -> complex:
+    """1/s, of the leading pair at rest, found by following the fixed point up from little activity."""
     with jax.enable_x64(True):
         slope, jacobian = _linearised(preset)
         y = np.array([0.09, 0.06] if P < 1.5 else [0.28, 0.25])
         for _ in range(60):
             step = np.linalg.solve(np.asarray(jacobian(y, P)), np.asarray(slope(y, P)))
             y = np.clip(y - step * min(1.0, 0.05 / max(np.abs(step).max(), 1e-12)), 0.0, 1.0)
-        value = np.linalg.eigvals(np.asarray(jacobian(y, P)))[0] * 1e3
-    return float(value.real), float(abs(value.imag) / (2 * np.pi))
+        return leading(1e3 * np.asarray(jacobian(y, P)))
 
 
 def _hopf(preset: str, low: float, high: float) -> tuple[float, float]:
     """(P, Hz) at which the growth of the leading pair changes sign between low and high."""
-    from scipy.optimize import brentq
-
-    P = float(brentq(lambda p: _eigenvalue(preset, p)[0], low, high, xtol=1e-8))  # pyright: ignore[reportArgumentType]
-    return P, _eigenvalue(preset, P)[1]
+    return hopf_points(lambda P: _mode(preset, P), np.array([low, high]))[0]

@@ -9,31 +9,41 @@ import pytest
 from neurodrift.scenarios.cli.main import main
 from neurodrift.scenarios.gallery import figures
 from neurodrift.scenarios.validate import table
-from neurodrift.scenarios.validate.row import DISPUTED, FAIL, PASS, Row, row
+from neurodrift.scenarios.validate.row import DISPUTED, FAIL, PASS, Disputed, Row, row
 from neurodrift.sim.sources import SOURCES
+
+KNOWN = Disputed("known", 12.0, 0.3)
 
 
 @pytest.mark.parametrize(
-    ("expected", "measured", "reason", "status"),
+    ("expected", "measured", "disputed", "status"),
     [
-        (10.0, 10.4, "", PASS),
-        (10.0, 10.6, "", FAIL),
-        (10.0, 9.4, "", FAIL),
-        (10.0, 10.6, "known", DISPUTED),
-        (10.0, 10.4, "known", PASS),
-        ((1.0, 2.0), 2.4, "", PASS),
-        ((1.0, 2.0), 0.4, "", FAIL),
-        (10.0, float("nan"), "", FAIL),
+        (10.0, 10.4, None, PASS),
+        (10.0, 10.6, None, FAIL),
+        (10.0, 9.4, None, FAIL),
+        (10.0, 12.2, KNOWN, DISPUTED),
+        (10.0, 10.4, KNOWN, PASS),
+        (10.0, 11.0, KNOWN, FAIL),
+        (10.0, 12.4, KNOWN, FAIL),
+        (10.0, 8.0, KNOWN, FAIL),
+        ((1.0, 2.0), 2.4, None, PASS),
+        ((1.0, 2.0), 0.4, None, FAIL),
+        ((1.0, 2.0), 11.8, KNOWN, DISPUTED),
+        (10.0, float("nan"), None, FAIL),
+        (10.0, float("nan"), KNOWN, FAIL),
+        (10.0, float("inf"), KNOWN, FAIL),
+        ((0.0, float("inf")), float("inf"), None, FAIL),
     ],
 )
-def test_a_row_passes_within_its_tolerance_only(expected, measured, reason, status):
-    found = row("x, Hz", expected, measured, 0.5, "paper", disputed=reason)
+def test_a_row_passes_or_is_disputed_within_the_tolerance_of_that_value_only(expected, measured, disputed, status):
+    found = row("x, Hz", expected, measured, 0.5, "paper", disputed)
     assert found.status == status
-    assert found.reason == (reason if status == DISPUTED else "")
+    assert found.reason.startswith("known") == (status == DISPUTED)
+    assert ("12 +- 0.3" in found.reason) == (status == DISPUTED)
 
 
 def test_the_command_prints_rows_and_fails_with_them(monkeypatch, capsys):
-    rows = [row("a, Hz", 1.0, 1.0, 0.1, "paper"), row("b, Hz", 1.0, 2.0, 0.1, "paper", disputed="because")]
+    rows = [row("a, Hz", 1.0, 1.0, 0.1, "paper"), row("b, Hz", 1.0, 2.0, 0.1, "paper", Disputed("because", 2.0, 0.1))]
     monkeypatch.setattr(table, "MODULES", ("some",))
     part = types.SimpleNamespace(rows=lambda fast: rows)
     monkeypatch.setitem(sys.modules, f"{table.__package__}.some", part)
@@ -54,6 +64,30 @@ def test_the_command_prints_rows_and_fails_with_them(monkeypatch, capsys):
 def test_an_unknown_part_is_bad_input_with_a_suggestion(command, capsys):
     assert main([command, "--only", "jansen_ritt"]) == 2
     assert "did you mean 'jansen_rit'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("names", [",", " ", " , "])
+def test_an_only_that_names_nothing_is_bad_input(names, capsys):
+    assert main(["validate", "--only", names]) == 2
+    assert "names nothing; choose from jansen_rit" in capsys.readouterr().err
+
+
+def test_a_brain_is_found_in_the_module_that_holds_its_rows(monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(table, "validate", lambda fast, only, progress: asked.append(only) or [])
+    assert main(["validate", "--json", "--only", "kuramoto,hindmarsh_rose,basal_ganglia,eirs"]) == 0
+    assert asked == [["oscillators", "spiking", "eirs"]]
+
+
+def test_every_brain_but_the_recorded_has_rows():
+    apart = {"replay", "spiking_column"}
+    assert {table.SOURCE_MODULES.get(name, name) for name in set(SOURCES) - apart} <= set(table.MODULES)
+
+
+def test_the_help_names_the_parts(capsys):
+    assert main(["validate", "--help"]) == 0
+    out = capsys.readouterr().out
+    assert not [name for name in table.MODULES if name not in out]
 
 
 def test_a_part_of_the_fast_table_runs(capsys):
