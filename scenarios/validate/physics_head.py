@@ -141,12 +141,13 @@ def _montage() -> list[Row]:
     v = gain.reshape(n, -1)
     average, mastoid = np.asarray(average_reference(n), float), np.asarray(electrode_reference(layout, "Cz"), float)
     again = np.linalg.norm(average @ mastoid @ v - average @ v) / np.linalg.norm(average @ v)
+    spacing = float(np.radians(degrees("C1", "Cz"))) * 9.0
     return [
         row("C3 to Cz: degrees", 45.0, degrees("C3", "Cz"), 1.5, "10-10 system"),
-        row("10-10 spacing on a 90 mm head: cm", 3.6, float(np.radians(degrees("C1", "Cz"))) * 9.0, 0.1, "10-10 system"),
+        row("10-10 spacing on a 90 mm head: cm", 3.6, spacing, 0.1, "10-10 system"),
         row("rank of 19 channels against their average", n - 1, float(np.linalg.matrix_rank(average @ v, tol=1e-3)), 0,
             "algebra"),
-        row("average of Cz-referenced data less average: relative", 0.0, again, 1e-6, "algebra, float32"),
+        row("average of Cz-referenced data less average: relative", 0.0, float(again), 1e-6, "algebra, float32"),
     ]  # fmt: skip
 
 

@@ -166,13 +166,39 @@ def test_noise_moves_the_peak_and_spreads_the_spectrum_as_published(sigma, peak,
     assert power[band].sum() / power[total].sum() == pytest.approx(fraction, abs=0.06)
 
 
-def test_euler_is_wrong_and_heun_is_right_at_the_same_step(m):
-    start = (0.1, 18, 15, 0, 0, 0)
-    for dt, euler in ((1e-3, 6.08), (0.5e-3, 4.69)):
-        v = integrate(m, 220.0, 8.0, dt, start, "euler")
-        assert np.ptp(v[-round(1 / dt) :]) == pytest.approx(euler, rel=0.01)
-    v = integrate(m, 220.0, 8.0, 1e-3, start)
+@pytest.mark.parametrize(("dt", "euler"), [(1e-3, 6.08), (0.5e-3, 4.69), (0.1e-3, 3.36)])
+def test_euler_makes_alpha_too_large_at_every_step(m, dt, euler):
+    # close to the cycle: what is tested is its size, not the way there
+    v = integrate(m, 220.0, 4.0, dt, (0.1, 18, 15, 0, 0, 0), "euler")
+    assert np.ptp(v[-round(0.5 / dt) :]) == pytest.approx(euler, rel=0.01)
+
+
+def test_heun_has_the_true_size_of_alpha_at_a_millisecond(m):
+    v = integrate(m, 220.0, 8.0, 1e-3, (0.1, 18, 15, 0, 0, 0))
     assert np.ptp(v[-1000:]) == pytest.approx(2.949, rel=0.002)
+
+
+def test_above_the_last_hopf_point_heun_rests_while_euler_goes_on_oscillating(m):
+    start = (0.1, 18, 15, 0, 0, 0)
+    euler, heun = (integrate(m, 320.0, 40.0, 1e-3, start, method) for method in ("euler", "heun"))
+    hertz, size = cycle(euler[-1000:], 1e-3)
+    assert size > 2.0
+    assert 9.0 < hertz < 13.0
+    assert size == pytest.approx(np.ptp(euler[9000:10000]), rel=0.01)
+    # the mode's growth is small just above the Hopf point: the oscillation takes tens of seconds to die
+    assert np.ptp(heun[-1000:]) < 0.2 * np.ptp(heun[9000:10000])
+    assert np.ptp(heun[-1000:]) < 0.2
+
+
+def test_a_threshold_of_5_52_mv_is_not_the_alpha_point(m):
+    fast = integrate({**m, "v0": 5.52}, 220.0, 8.0, 0.5e-3, (0.1, 18, 15, 0, 0, 0))[-8000:]
+    hertz, size = cycle(fast, 0.5e-3)
+    # an integration with 0.1 ms gives 6.80 Hz and 9.75 mV; v0 = 6 mV gives 10.94 Hz and 2.95 mV
+    assert hertz == pytest.approx(6.80, abs=0.02)
+    assert size == pytest.approx(9.75, abs=0.05)
+    ours, ours_size = cycle(run(column(v0=5.52), 8.0)[0, 4000:], 1e-3)
+    assert ours == pytest.approx(6.80, abs=0.03)
+    assert ours_size == pytest.approx(9.75, abs=0.1)
 
 
 def test_float64_component_equals_the_numpy_integration(m):

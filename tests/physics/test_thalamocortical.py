@@ -54,6 +54,22 @@ def test_heun_is_of_second_order_without_noise_and_at_least_first_with_it():
         assert orders(Thalamocortical.create(), STEP, 0.05) > 0.9
 
 
+@pytest.mark.parametrize("dt", [1e-4, 2.5e-5])
+def test_noise_has_the_density_of_the_published_program_at_any_step(dt):
+    """2 per ms at every step of 0.1 ms is 0.632 ms^-1/2; drawn per step it would depend on the step."""
+    n, ms = 8000, 0.5
+    k = [v.name for v in Thalamocortical.VARIABLES].index("x_ep")
+    ends = []
+    for letters in ({}, SILENT):
+        column = NeuralMass.create(Thalamocortical.create(**letters), n_nodes=n, sfreq=2000.0, n_times=1, dt=dt)
+        ends.append(np.asarray(simulate(column, 1e-3 * ms, jax.random.key(0), burn_in=False).state.y[k], float))
+    # an input of density D into s'' = gam^2 (... - s) - 2 gam s': a kick g^2 D, of which (1 - g t) exp(-g t) is left
+    g, t = 0.07, (np.arange(1000) + 0.5) * ms / 1000
+    expected = g**2 * 0.632 * np.sqrt(np.mean(((1 - g * t) * np.exp(-g * t)) ** 2) * ms)
+    # 5 standard errors of a standard deviation
+    assert np.std(ends[0] - ends[1]) == pytest.approx(expected, rel=5 / np.sqrt(2 * n))
+
+
 def test_gradient_by_the_sound_equals_the_finite_difference():
     with jax.enable_x64(True):
         ours = source(Thalamocortical.create("N3"), STEP, 500)
