@@ -23,11 +23,11 @@ def validation() -> str:
     parts = [
         "# Validation",
         f"`neurodrift validate`: published or independently computed facts beside what the models give. **{total}**; "
-        "a row that disagrees with the expected value is disputed where it agrees with what was established instead, by "
-        "an independent computation or a closed form; the reason and that value stand below its table. Tolerances are "
-        "absolute. Clinical targets of closed loops (seizure detection and responsive stimulation, adaptive deep brain "
-        "stimulation, phase-locked stimulation of tremor, the programmers' limits in use) aren't here: they wait for "
-        f"the scenarios that close those loops. The table took {minutes:.0f} minutes; `neurodrift validate --fast` leaves the long simulations "
+        "a row that disagrees with the expected value is disputed where it agrees with what was established instead, "
+        "by an independent computation or a closed form; the reason and that value stand below its table. Tolerances "
+        "are absolute. Clinical targets of closed loops (seizure detection and responsive stimulation, adaptive deep "
+        "brain stimulation, phase-locked stimulation of tremor) aren't here: they wait for the scenarios that close "
+        f"those loops. The table took {minutes:.0f} minutes; `neurodrift validate --fast` leaves the long simulations "
         "out. Written by `python docs/make_results.py --only validation`.",
     ]
     parts += [_table(TITLES.get(name, name.replace("_", "-").title()), rows) for name, rows in found.items()]
