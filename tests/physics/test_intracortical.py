@@ -18,6 +18,7 @@ from neurodrift.sim.intracortical import intracortical_plant
 from neurodrift.sim.plant import record
 from neurodrift.sim.sources.intracortical import LARGEST_RATE, Intracortical, poisson
 from neurodrift.sim.sources.registry import make_source
+from neurodrift.tests.twins import intracortical as twin
 
 KEY = jax.random.key(0)
 
@@ -192,3 +193,53 @@ def test_sizes_that_do_not_fit_are_refused():
     with pytest.raises(InputError, match=r"reach_s = 0\.7 s at 50 Hz"):
         Intracortical.sample(KEY, reach_s=0.7)
     assert make_source("intracortical", n_units=5).n_sources == 5
+
+
+@pytest.mark.parametrize("size", [0.0, 2e-4])
+def test_float64_tuning_and_rates_equal_the_reference_over_a_trial(size, monkeypatch):
+    # the counter-based numbers are single precision, whose last bit depends on what they are fused with
+    monkeypatch.setattr("neurodrift.sim.sources.intracortical.normal", jax.random.normal)
+    parameters, n = twin.PARAMETERS["default"], 12
+    with jax.enable_x64(True):
+        source = Intracortical.sample(KEY, n_units=n)
+        # letters are drawn in single precision: those of the reference to the last bit
+        exact = {name: jnp.asarray(parameters[name]) for name in (*LETTERS, "coupling")}
+        for name, value in exact.items():
+            np.testing.assert_allclose(getattr(source, name), value, rtol=1e-7)
+        source = dataclasses.replace(source, **exact | {"coupling": jnp.full((n, 1), exact["coupling"])})
+        nominal = jax.tree.map(_double, Conditions.nominal(n))
+        identity, gain = np.arange(n) % 3, np.linspace(0.5, 1.5, n)
+        conditions = dataclasses.replace(
+            nominal, unit_identity=jnp.asarray(identity, float), unit_rate=jnp.asarray(gain),
+            modulation_gain=jnp.asarray(0.8), noise_gain=jnp.asarray(1.3), stim_efficacy=jnp.asarray(0.6),
+        )  # fmt: skip
+        z = np.stack([
+            jax.random.normal(jax.random.fold_in(jax.random.fold_in(
+                jax.random.wrap_key_data(source.tuning_key), channel), who), (8,))
+            for channel, who in enumerate(identity)
+        ])  # fmt: skip
+        baseline, loadings = twin.tuning(parameters, z)
+        for ours, theirs in zip(source.tuning(jnp.asarray(identity)), (baseline, loadings)):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+        state, step = source.init(KEY, conditions), jax.jit(source.step)
+        slow = np.concatenate([state.wander, state.shared])
+        for window in range(source.trial_windows):
+            key = jax.random.fold_in(KEY, window)
+            t = (25 * window + np.arange(25)) / 50.0
+            stim = size * np.sin(2 * np.pi * 7.3 * t)
+            noise = np.asarray(jax.random.normal(jax.random.split(key, 3)[1], (5, 25))).T
+            state, _, truth = step(state, jnp.asarray(stim)[None], conditions, key)
+            fluctuations = twin.fluctuate(parameters, slow, noise, 50.0)
+            expected = twin.latents(parameters, t, int(truth["label"]), fluctuations)
+            rate = twin.rates(parameters, baseline, loadings, expected, stim, 0.8, 1.3, 0.6, gain)
+            assert np.ptp(rate) > 1.0
+            assert np.abs(truth["latents"] - expected).max() <= 1e-10 * np.abs(expected).max()
+            assert np.abs(truth["rate"] - rate.mean(axis=1)).max() <= 1e-10 * rate.max()
+            slow = fluctuations[-1]
+
+
+LETTERS = ("rate", "rate_sd", "depth", "speed_sd", "shared_sd", "wander_sd", "tau")
+
+
+def _double(leaf):
+    return leaf.astype(jnp.float64) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf

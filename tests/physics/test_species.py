@@ -25,9 +25,7 @@ def test_the_subthalamic_loop_beats_at_the_frequency_of_the_species(name, hertz,
     found = 1000.0 * (len(up) - 1) / (up[-1] - up[0])
     assert found == pytest.approx(hertz, rel=0.01)
     assert species(name).beta_frequency == pytest.approx(found, rel=0.02)
-    assert S[up[0] : up[-1]].mean() == pytest.approx(
-        mean, abs=0.3
-    )  # 1 ms samples; those taken off were averaged at .1 ms
+    assert S[up[0] : up[-1]].mean() == pytest.approx(mean, abs=0.3)  # of samples every ms
     assert float(source.mean) == pytest.approx(mean, abs=0.05)
 
 
