@@ -202,18 +202,18 @@ def _levels(n_people: int) -> list[Row]:
     blink[:, 2:], muscle[:, :2] = 0.0, 0.0
     at_fp = np.median(np.abs(scalp(artefacts, blink)[:, at("Fp1")]).max(axis=-1))
     at_t7 = np.median(np.abs(scalp(artefacts, muscle)[:, at("T7")]).max(axis=-1))
-    # an hour as people blink, counted in the signal
-    hour = Artefacts.create(SFREQ, n_times, bursts_per_minute=0.0)
-    eyes = np.asarray(jax.jit(jax.vmap(hour.step))(jax.random.split(jax.random.key(1), 3600)), float)[:, 0].ravel()
+    # half an hour as people blink, counted in the signal
+    usually = Artefacts.create(SFREQ, n_times, bursts_per_minute=0.0)
+    eyes = np.asarray(jax.jit(jax.vmap(usually.step))(jax.random.split(jax.random.key(1), 1800)), float)[:, 0].ravel()
     lid = eyes > 0.1 * eyes.max()
-    usual = np.count_nonzero(lid[1:] & ~lid[:-1]) / 60.0
+    usual = np.count_nonzero(lid[1:] & ~lid[:-1]) / 30.0
     f, power = spectrum(muscle[:, 2], SFREQ, 1.0)
     above = float(power[(f >= 20.0)].sum() / power.sum())
     return [
         row("1/f background at the scalp: uV rms", (5.0, 15.0), float(np.mean(pink)), 0.0, LITERATURE),
         row("resting alpha over the back: uV peak to peak", (20.0, 50.0), float(np.mean(alpha)), 0.0, LITERATURE),
         row("blink at Fp1: uV", (100.0, 300.0), float(at_fp), 0.0, LITERATURE),
-        row("blinks a minute, counted in an hour", (4.5, 17.0), usual, 0.0, LITERATURE),
+        row("blinks a minute, counted in half an hour", (4.5, 17.0), usual, 0.0, LITERATURE),
         row("muscle burst at T7: uV", (10.0, 100.0), float(at_t7), 0.0, LITERATURE),
         row("muscle burst: share of its power from 20 to 125 Hz, %", (90.0, 100.0), 100 * above, 0.0, LITERATURE),
         *_amplifier(),
@@ -223,22 +223,26 @@ def _levels(n_people: int) -> list[Row]:
 def _amplifier() -> list[Row]:
     """White noise, and 50 Hz that grows with how unequal the contacts are: contacts alone, without a brain."""
     n_channels, n_times = 8, round(10 * SFREQ)
+    amplifier = Amplifier.create(n_channels, SFREQ, n_times, contact_sd=0.0)
+    state, nominal = amplifier.init(jax.random.key(0)), Conditions.nominal(n_channels)
     silence = jnp.zeros((n_channels, n_times))
 
-    def recorded(impedance: np.ndarray, **options: float) -> np.ndarray:
+    @jax.jit
+    def run(impedance: jax.Array) -> jax.Array:
+        conditions = dataclasses.replace(nominal, impedance=impedance)
+        return amplifier.step(state, silence, conditions, jax.random.key(1))[1]
+
+    def recorded(impedance: np.ndarray) -> np.ndarray:
         """uV (n_channels, n_times) against the average."""
-        amplifier = Amplifier.create(n_channels, SFREQ, n_times, **options)  # pyright: ignore[reportArgumentType]
-        conditions = dataclasses.replace(Conditions.nominal(n_channels), impedance=jnp.asarray(impedance, jnp.float32))
-        state = amplifier.init(jax.random.key(0))
-        _, v, _ = amplifier.step(state, silence, conditions, jax.random.key(1))
-        return 1e6 * (np.asarray(v, float) - np.asarray(v, float).mean(axis=0))
+        v = 1e6 * np.asarray(run(jnp.asarray(impedance, jnp.float32)), float)
+        return v - v.mean(axis=0)
 
     equal = np.full(n_channels, 5e3)
-    white = recorded(equal, contact_sd=0.0).std() / np.sqrt(1 - 1 / n_channels)
+    white = recorded(equal).std() / np.sqrt(1 - 1 / n_channels)
     wave = np.exp(-2j * np.pi * 50.0 * np.arange(n_times) / SFREQ)
     line = []
     for spread in (1e3, 10e3):
-        v = recorded(equal + spread * np.resize([-0.4, 1.0], n_channels) + 4e3, contact_sd=0.0)
+        v = recorded(equal + spread * np.resize([-0.4, 1.0], n_channels) + 4e3)
         line.append(float(np.abs(2 / n_times * v @ wave).max()))
     return [
         row("white noise of the amplifier: uV rms", (0.2, 0.6), float(white), 0.0, LITERATURE),
