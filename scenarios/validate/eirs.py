@@ -126,8 +126,9 @@ def _stability() -> list[Row]:
 
 
 def _simulated(seconds: float) -> list[Row]:
-    names, per = ("wake", "eyes_closed", "spindle", "propofol"), 16
-    models = [Eirs.create(name) for name in names for _ in range(per)]
+    names, per = ("wake", "eyes_closed", "spindle", "propofol", "propofol, eyes closed"), 16
+    kinds = [*(Eirs.create(name) for name in names[:4]), slowed("eyes_closed", 60.0)]
+    models = [kind for kind in kinds for _ in range(per)]
     model = dataclasses.replace(jax.tree.map(lambda *x: jnp.stack(x), *models), t0=models[0].t0)
     source = NeuralMass.create(model, n_nodes=len(models))
     output = simulate(source, seconds, jax.random.key(0)).output.reshape(len(names), per, -1)
@@ -138,12 +139,13 @@ def _simulated(seconds: float) -> list[Row]:
             measured = peak(*power[name], hertz - 2.0, hertz + 2.0)
             title = f"EIRS {name}, whole cortex simulated: peak {n}, Hz"
             table.append(row(title, round(float(hertz), 2), measured, 0.3, CLOSED))
-    ours, theirs = (
-        _decibel(*power["wake"], power["propofol"][1]),
-        _decibel(fine, *(spectrum(Eirs.create(name), fine) for name in ("wake", "propofol"))),
-    )
-    title = "EIRS propofol, whole cortex simulated: alpha power gained, dB"
-    return [*table, row(title, round(theirs, 2), ours, 1.0, CLOSED)]
+    for awake, slow in (("wake", "propofol"), ("eyes_closed", "propofol, eyes closed")):
+        before, after = kinds[names.index(awake)], kinds[names.index(slow)]
+        ours = _decibel(*power[awake], power[slow][1])
+        theirs = _decibel(fine, spectrum(before, fine), spectrum(after, fine))
+        title = f"EIRS {slow}, whole cortex simulated: alpha power gained, dB"
+        table.append(row(title, round(theirs, 2), ours, 1.0, CLOSED))
+    return table
 
 
 def _decibel(f: np.ndarray, before: np.ndarray, after: np.ndarray) -> float:
