@@ -49,3 +49,19 @@ class Source(Protocol[S]):
         ``truth`` holds at least ``label`` () int32, the class of the running trial (-1 where there is none).
         """
         ...
+
+
+class WithoutTrials:
+    """For sources of ongoing activity: one class, one window, nothing to classify."""
+
+    @property
+    def n_classes(self) -> int:
+        return 1
+
+    @property
+    def trial_windows(self) -> int:
+        return 1
+
+    @property
+    def epoch(self) -> tuple[int, int]:
+        return 0, 1

@@ -14,7 +14,7 @@ from ..errors import InputError, unknown
 from ..keys import stream_key
 from ..noise import METHODS, normal
 from ..pytree import component, static
-from .base import Truth
+from .base import Truth, WithoutTrials
 from .connectome import Connectome, scaled
 from .entry import CurrentInput, Drive, FieldShift, round_robin
 from .integrate import Memory, delayed, delays_fit, heun, scaled_kicks, undelayed
@@ -30,7 +30,7 @@ class NeuralMassState(NamedTuple):
 
 
 @component
-class NeuralMass:
+class NeuralMass(WithoutTrials):
     """``n_nodes`` nodes of ``model``; each source is one node, or the mean of ``pool`` consecutive ones.
 
     wiring None, :class:`Connectome` or :class:`MeanField`; entry: how the contacts' current reaches the nodes;
@@ -172,18 +172,6 @@ class NeuralMass:
     @property
     def n_stim(self) -> int:
         return self.entry.coupling.shape[1]
-
-    @property
-    def n_classes(self) -> int:
-        return 1
-
-    @property
-    def trial_windows(self) -> int:
-        return 1
-
-    @property
-    def epoch(self) -> tuple[int, int]:
-        return 0, 1
 
     @property
     def dt(self) -> float:

@@ -10,14 +10,14 @@ from jax import Array
 from ...conditions import Conditions
 from ...errors import InputError
 from ...pytree import component, static
-from ..base import Truth
+from ..base import Truth, WithoutTrials
 from .circuit import Circuit, Inputs
 from .handover import NetworkRun
 from .library import CODEGEN, refuse_tracing
 
 
 @component
-class SpikingSource:
+class SpikingSource(WithoutTrials):
     """Abstract: a Brian2 network as current dipoles. Steps on the host only (``rollout_host``).
 
     positions (n_sources, 3) m, orientations (n_sources, 3); moment () A·m per unit of the network's field; field_mean
@@ -47,18 +47,6 @@ class SpikingSource:
     @property
     def n_stim(self) -> int:
         return self.positions.shape[0]
-
-    @property
-    def n_classes(self) -> int:
-        return 1
-
-    @property
-    def trial_windows(self) -> int:
-        return 1
-
-    @property
-    def epoch(self) -> tuple[int, int]:
-        return 0, 1
 
     @property
     def dt(self) -> float:
