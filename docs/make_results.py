@@ -153,8 +153,8 @@ A control step of the environment is 100 ms of 20 Jansen-Rit columns under 16 el
 EEGNet predicting every second, Euclidean alignment and a fine-tuning step every four seconds. EEGNet: 22 channels, 500
 samples. Brain models: Jansen-Rit with Heun and noise at 0.5 ms, Wilson-Cowan at 0.1 ms with noise (Heun here, Euler
 in neurolib), in seconds simulated times nodes per second. Peers appear where they are installed (`braindecode` with
-`torch`, `numba`, `tvb-library`, `neurolib`; Brian2 always). *goal*: what we set out to reach, a ratio where it says x, with the
-peer that it names.
+`torch`, `numba`, `tvb-library`, `neurolib`; Brian2 always). *goal*: what we set out to reach, a ratio where it says x,
+with the peer that it names.
 
 {markdown(["", "ours", "peer", "peer is", "ratio", "goal", "unit"], speed)}
 

@@ -86,7 +86,8 @@ def closed_loop(
         if progress is not None:
             progress(done * window_s, seconds)
     whole = jax.tree.map(lambda *leaves: np.concatenate(leaves), *records)
-    return Run(whole, *carry, status)
+    state, memory, action = carry
+    return Run(whole, state, memory, action, status)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))

@@ -136,7 +136,7 @@ def delayed(
     n_times, substeps = kicks.shape[:2]
     n_blocks = n_times * substeps // block
     wires: Any = wiring
-    delays = None if wires is None else wires.delays
+    delays: Any = getattr(wiring, "delays", None)
     has_delays = delays is not None
     n_past = (memory.own if memory.own is not None else memory.network).shape[-1]  # type: ignore[union-attr]
     own_lags = [_steps(lag / h, block, n_past) for lag in model.lags()] if memory.own is not None else []
