@@ -33,7 +33,7 @@ class DoesNotApply(Exception):
     """A law says nothing about this component; the message says why."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Case:
     """A component and what to run it on.
 
@@ -370,14 +370,28 @@ def _source_step(case: Case) -> Callable:
 
 
 def _physics(case: Case) -> tuple[Callable, Any]:
-    """(step, state): the step compiled where the component can be."""
-    if hasattr(case.component, "n_sources"):
-        step, state = _source_step(case), case.component.init(stream_key(case.key, "init"), case.conditions)
-    else:
-        step, state = _drift_step(case), case.component.init(stream_key(case.key, "init"))
+    """(step, a new state): the step compiled where the component can be."""
+    key = stream_key(case.key, "init")
+    state = case.component.init(key, case.conditions) if _is_source(case) else case.component.init(key)
     if not getattr(case.component, "jittable", True):
-        return step, state
-    return _compiled(step, state, jnp.int32(0)), state
+        return _plain_step(case), state
+    return _compiled_step(case), state
+
+
+def _is_source(case: Case) -> bool:
+    return hasattr(case.component, "n_sources")
+
+
+def _plain_step(case: Case) -> Callable:
+    return _source_step(case) if _is_source(case) else _drift_step(case)
+
+
+# a case goes through its laws one after the other, with one compilation for all
+@functools.lru_cache(maxsize=2)
+def _compiled_step(case: Case) -> Callable:
+    key = stream_key(case.key, "init")
+    state = case.component.init(key, case.conditions) if _is_source(case) else case.component.init(key)
+    return _compiled(_plain_step(case), state, jnp.int32(0))
 
 
 TICKS = np.arange(N_TICKS, dtype=np.int32)
@@ -439,7 +453,7 @@ def physics_jit_is_no_jit(case: Case) -> None:
         raise DoesNotApply("not jittable: it runs in a Python loop")
     step, state = _physics(case)
     _traceable(step, state, jnp.int32(0))
-    plain = _source_step(case) if hasattr(case.component, "n_sources") else _drift_step(case)
+    plain = _plain_step(case)
     _require_same(plain(state, jnp.int32(1)), step(state, jnp.int32(1)), "compiled against uncompiled", CLOSE)
 
 
