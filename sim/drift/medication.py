@@ -58,10 +58,12 @@ class Circadian:
     """The time of day in a rhythm's power: a sinusoid of 24 h, lowest at night, and slow fluctuation beside it.
 
     amplitude () of log power; peak_s () s after the start when it is greatest; wander () sd of the log power's slow
-    fluctuation; tau_s () s its correlation time. The rhythm's amplitude gets exp(log power / 2).
+    fluctuation; tau_s () s its correlation time; onset_s () s: nothing before. The rhythm's amplitude gets
+    exp(log power / 2).
     """
 
     amplitude: Array
+    onset_s: Array
     peak_s: Array
     wander: Array
     tau_s: Array
@@ -69,14 +71,15 @@ class Circadian:
 
     @classmethod
     def beta(
-        cls, amplitude: float | Array = 0.3, peak_s: float = 0.0, explained: float = 0.41, tau_s: float = 3600.0
-    ) -> "Circadian":
+        cls, amplitude: float | Array = 0.3, onset_s: float | Array = 0.0, peak_s: float = 0.0, explained: float = 0.41,
+        tau_s: float = 3600.0,
+    ) -> "Circadian":  # fmt: skip
         """Beta power in the subthalamic nucleus: the time of day explains 41 +- 9 % of its variance (chronic
         recordings); ``amplitude`` and ``tau_s`` are assumed, the fluctuation follows from the share."""
         a = jnp.asarray(amplitude, jnp.float32)
         return cls(
-            amplitude=a, peak_s=jnp.float32(peak_s), wander=jnp.abs(a) * jnp.sqrt((1.0 - explained) / explained / 2.0),
-            tau_s=jnp.float32(tau_s),
+            amplitude=a, onset_s=jnp.asarray(onset_s, jnp.float32), peak_s=jnp.float32(peak_s),
+            wander=jnp.abs(a) * jnp.sqrt((1.0 - explained) / explained / 2.0), tau_s=jnp.float32(tau_s),
         )  # fmt: skip
 
     def init(self, key: Array) -> Array:
@@ -87,5 +90,6 @@ class Circadian:
         keep = jnp.exp(-clock.window_s / self.tau_s)
         state = keep * state + self.wander * jnp.sqrt(1.0 - keep**2) * jax.random.normal(key)
         wave = self.amplitude * jnp.cos(2 * jnp.pi * (clock.seconds - self.peak_s) / self.DAY_S)
-        gain = conditions.rhythm_gain * jnp.exp(0.5 * (wave + state))
+        log_power = jnp.where(clock.seconds >= self.onset_s, wave + state, 0.0)
+        gain = conditions.rhythm_gain * jnp.exp(0.5 * log_power)
         return state, dataclasses.replace(conditions, rhythm_gain=gain)

@@ -71,7 +71,7 @@ def test_no_drift_acts_before_its_onset(name):
 
     montage = make_montage("10-20-19")
     nominal = Conditions.nominal(19, montage.reference_weights("FCz"))
-    process = make_drift(name, montage, 2.0, 30.0)
+    process = make_drift(name, montage, min(2.0, DRIFTS[name].largest), 30.0)
     state = process.init(jax.random.key(0))
     for tick in range(30):
         key = jax.random.fold_in(jax.random.key(1), tick)
