@@ -80,7 +80,10 @@ def test_no_drift_acts_before_its_onset(name):
             np.testing.assert_allclose(now, before, atol=1e-7)
 
 
-@pytest.mark.parametrize("decoder", ["tangent_lr", *(pytest.param(name, marks=pytest.mark.slow) for name in ("eegnet", "shallow"))])
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("eegnet", "shallow")]
+
+
+@pytest.mark.parametrize("decoder", ["tangent_lr", *SLOW])
 def test_every_decoder_runs_and_fine_tuning_learns_what_frozen_cannot(decoder):
     methods = ("frozen", "cft", "oracle")
     (_, arrays), *_ = _run("mi_cap_shift", methods=methods, severities=(3.0,), subjects=2, decoder=decoder, quick=True)
