@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from .chunks import Progress, count_windows, run_chunks
 from .errors import InputError
 from .keys import stream_key
 from .plant import Plant, PlantState, Window
@@ -48,7 +49,7 @@ def closed_loop(
     keep: Callable[[Window], Any] = collect,
     start: Run | None = None,
     chunk_s: float = 60.0,
-    progress: Callable[[float, float], None] | None = None,
+    progress: Progress | None = None,
 ) -> Run:
     """``seconds`` of brain time; the policy sees each window and acts on the next (nothing acts on the first).
 
@@ -61,8 +62,7 @@ def closed_loop(
     source: Any = plant.source
     if not source.jittable:
         raise InputError(f"{type(source).__name__} cannot be traced; step it with neurodrift.sim.host.rollout_host")
-    if not 0.0 < seconds < np.inf:
-        raise InputError(f"{seconds:g} s to run; wanted a positive, finite time")
+    n_windows = count_windows(seconds, source)
     if start is None:
         if key is None:
             raise InputError("key is missing; give one, such as jax.random.key(0), or a run to go on from as start")
@@ -70,22 +70,19 @@ def closed_loop(
         carry = (state, memory, jnp.zeros(source.n_stim))
     else:
         carry = (start.state, start.memory, start.action)
-    window_s = source.n_times / source.sfreq
-    n_windows = int(np.ceil(seconds / window_s - 1e-6))
-    per_chunk = max(round(chunk_s / window_s), 1)
-    records, done, status = [], 0, "ok"
-    while done < n_windows and status == "ok":
-        n = min(per_chunk, n_windows - done)
+    records = []
+
+    def advance(_: int, n: int) -> Array:
+        nonlocal carry
         carry, (kept, fine) = _chunk(policy, keep, n, plant, carry)
-        fine = np.asarray(fine)
-        good = n if fine.all() else int(np.argmin(fine))
-        records.append(jax.tree.map(lambda leaf, good=good: np.asarray(leaf)[:good], kept))
-        done += good
-        if good < n:
-            status = f"the brain left its physiological bounds after {done * window_s:g} s; weaken the stimulation"
-        if progress is not None:
-            progress(done * window_s, seconds)
-    whole = jax.tree.map(lambda *leaves: np.concatenate(leaves), *records)
+        records.append(jax.tree.map(np.asarray, kept))
+        return fine
+
+    done, status = run_chunks(advance, seconds, chunk_s, source, progress), "ok"
+    if done < n_windows:
+        lasted = done * source.n_times / source.sfreq
+        status = f"the brain left its physiological bounds after {lasted:g} s; weaken the stimulation"
+    whole = jax.tree.map(lambda *leaves: np.concatenate(leaves)[:done], *records)
     state, memory, action = carry
     return Run(whole, state, memory, action, status)
 

@@ -11,6 +11,7 @@ from .artefacts import Artefacts
 from .background import Background
 from .clock import Clock
 from .conditions import Conditions
+from .drift.base import begin, evolve
 from .errors import InputError
 from .head.projection import Projection
 from .keys import stream_key
@@ -96,7 +97,7 @@ class Plant:
             source=self.source.init(stream_key(key, "source.init"), self.conditions),
             background=None if self.background is None else self.background.init(stream_key(key, "background.init")),
             amplifier=self.amplifier.init(stream_key(key, "amplifier.init")),
-            drift=tuple(d.init(stream_key(key, f"drift.init.{i}")) for i, d in enumerate(self.drift)),
+            drift=begin(self.drift, key),
             tick=jnp.int32(0),
             key=key,
             stim_artefact=None if self.stim_artefact is None else self.stim_artefact.init(),
@@ -105,12 +106,8 @@ class Plant:
     def evolve(self, state: PlantState) -> tuple[tuple[Any, ...], Conditions, Clock]:
         """Let every drift process act on the nominal conditions at the present tick."""
         clock = Clock(state.tick, self.window_s)
-        conditions, states = self.conditions, []
-        for i, (process, memory) in enumerate(zip(self.drift, state.drift)):
-            key = stream_key(state.key, f"drift.{i}", state.tick)
-            memory, conditions = process.step(memory, conditions, clock, key)
-            states.append(memory)
-        return tuple(states), conditions, clock
+        states, conditions = evolve(self.drift, state.drift, self.conditions, clock, state.key)
+        return states, conditions, clock
 
     def leadfield(self, conditions: Conditions) -> Array:
         """(n_sensors, n_dipoles) from the moments of source, background and artefacts, in this order, to volts."""

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -11,8 +10,10 @@ import numpy as np
 from jax import Array
 from numpy.typing import ArrayLike
 
+from .chunks import Progress, count_windows, run_chunks
 from .clock import Clock
 from .conditions import Conditions
+from .drift.base import begin, evolve
 from .errors import InputError
 from .keys import stream_key
 
@@ -49,7 +50,7 @@ def simulate(
     chunk_s: float = 10.0,
     burn_in: bool = True,
     state: Any = None,
-    progress: Callable[[float, float], None] | None = None,
+    progress: Progress | None = None,
 ) -> Simulation:
     """``seconds`` of a neural mass source (rounded up to whole windows), without head and electrodes.
 
@@ -63,9 +64,8 @@ def simulate(
     Memory grows with what is returned only.
     """
     conditions = Conditions.nominal(1) if conditions is None else conditions
-    _check(source, seconds, key, drift)
-    # a millionth of a window is rounding
-    n_windows = int(np.ceil(seconds * source.sfreq / source.n_times - 1e-6))
+    _check(source, key, drift)
+    n_windows = count_windows(seconds, source)
     current = _current(source, stim, n_windows)
     if isinstance(state, Simulation):
         carry = state.carry
@@ -74,46 +74,43 @@ def simulate(
     else:
         if state is None:
             state = jax.jit(source.init)(stream_key(key, "init"), conditions) if burn_in else source.begin()
-        memories = tuple(d.init(stream_key(key, f"drift.init.{i}")) for i, d in enumerate(drift))
-        carry = (state, memories, jnp.int32(0))
+        carry = (state, begin(drift, key), jnp.int32(0))
     first = int(carry[2])
-    per_chunk = max(round(chunk_s * source.sfreq / source.n_times), 1)
-    outputs, values, done, status = [], [], 0, OK
-    while done < n_windows and status == OK:
-        n = min(per_chunk, n_windows - done)
+    outputs, values, ends = [], [], []
+
+    def advance(done: int, n: int) -> Array:
+        nonlocal carry
         given = current if current.ndim == 2 else current[done : done + n]
-        carry, (moments, inside, ends, trace) = _chunk(source, conditions, drift, carry, given, key, n, everything)
-        inside = np.asarray(inside)
-        good = n if inside.all() else int(np.argmin(inside))
-        outputs.append(np.asarray(moments)[:good])
-        if everything:
-            values.append(np.asarray(trace)[:good])
-        done += good
-        if good < n:
-            then = [np.asarray(y)[good] for y in ends]
-            status = _what_happened(source, then, (first + done) * source.n_times / source.sfreq)
-        if progress is not None:
-            progress(done * source.n_times / source.sfreq, seconds)
-    moment = np.concatenate(outputs) if outputs else np.zeros((0, source.n_sources, source.n_times))
+        carry, (moments, inside, end, trace) = _chunk(source, conditions, drift, carry, given, key, n, everything)
+        outputs.append(np.asarray(moments))
+        values.append(np.asarray(trace) if everything else None)
+        ends[:] = [(done, end)]
+        return inside
+
+    done = run_chunks(advance, seconds, chunk_s, source, progress)
+    status = OK
+    if done < n_windows:
+        ((start, end),) = ends
+        then = [np.asarray(y)[done - start] for y in end]
+        status = _what_happened(source, then, (first + done) * source.n_times / source.sfreq)
+    moment = np.concatenate(outputs)[:done]
     output = np.moveaxis(moment, 1, 0).reshape(source.n_sources, -1) / float(source.moment) + float(source.mean)
     return Simulation(
         t=(first * source.n_times + np.arange(output.shape[1])) / source.sfreq,
         output=output,
-        values=_joined(values) if everything else None,
+        values=_joined(np.concatenate(values)[:done]) if everything else None,
         state=carry[0],
         status=status,
         carry=carry,
     )
 
 
-def _check(source: Any, seconds: float, key: Any, drift: Any) -> None:
+def _check(source: Any, key: Any, drift: Any) -> None:
     if not hasattr(source, "trace"):
         raise InputError(
             f"{type(source).__name__} is no neural mass; put it in a plant (neurodrift.sim.builders.source_plant, or a "
             "builder of its own) and step that"
         )
-    if not 0.0 < seconds < np.inf:
-        raise InputError(f"{seconds:g} s to simulate; wanted a positive, finite time")
     if not isinstance(key, jax.Array):
         raise InputError(f"key is {key!r}; wanted a JAX key, such as jax.random.key(0)")
     for process in drift:
@@ -130,15 +127,12 @@ def _chunk(
 ) -> Any:  # fmt: skip
     def window(carry: Any, given: Array | None) -> Any:
         state, memories, tick = carry
-        now, kept = conditions, []
         clock = Clock(tick, jnp.float32(source.n_times / source.sfreq))
-        for i, (process, memory) in enumerate(zip(drift, memories)):
-            memory, now = process.step(memory, now, clock, stream_key(key, f"drift.{i}", tick))
-            kept.append(memory)
+        kept, now = evolve(drift, memories, conditions, clock, key)
         stim, noise = current if given is None else given, stream_key(key, "source", tick)
         after, moments, truth = source.step(state, stim, now, noise)
         trace = source.trace(state, stim, now, noise)[1] if everything else None
-        return (after, tuple(kept), tick + 1), (moments, truth["in_bounds"], after.y, trace)
+        return (after, kept, tick + 1), (moments, truth["in_bounds"], after.y, trace)
 
     return jax.lax.scan(window, carry, None if current.ndim == 2 else current, length=n)
 
@@ -176,7 +170,6 @@ def _what_happened(source: Any, values: list[np.ndarray], seconds: float) -> str
     return f"delays after {seconds:g} s are beyond those laid out; give the source shortest_delay or longest_delay"
 
 
-def _joined(values: list[np.ndarray]) -> np.ndarray:
-    """Chunks of (n_windows, n_variables, n_nodes, n_times) -> (n_variables, n_nodes, n)."""
-    whole = np.concatenate(values)
+def _joined(whole: np.ndarray) -> np.ndarray:
+    """(n_windows, n_variables, n_nodes, n_times) -> (n_variables, n_nodes, n)."""
     return np.moveaxis(whole, 0, 2).reshape(*whole.shape[1:3], -1)

@@ -69,7 +69,7 @@ def _upper(p: np.ndarray) -> tuple[np.ndarray, ...]:
 
 def _run(seconds: float, start: Any = None, **letters: Any) -> np.ndarray:
     """v (n_nodes, n) mV at 1 kHz, one node per value of p."""
-    model = JansenRit.create(**({"sigma": 0.0} | letters))
+    model = JansenRit.create("alpha", **({"sigma": 0.0} | letters))
     source = NeuralMass.create(
         model, n_nodes=np.size(letters["p"]), sfreq=1000.0, n_times=1000, dt=1e-3,
         start=start,

@@ -62,7 +62,7 @@ def _run(
 ) -> np.ndarray:
     """v (n_nodes, n) mV at 1 kHz, one node per value of the letters."""
     n_nodes = max(np.size(v) for v in letters.values())
-    model = JansenRit.create(**({"sigma": 0.0} | letters))
+    model = JansenRit.create("alpha", **({"sigma": 0.0} | letters))
     start = SPIKE_BASIN if spikes else None
     source = NeuralMass.create(model, n_nodes=n_nodes, sfreq=1000.0, n_times=500, dt=dt, start=start)
     return simulate(source, seconds, jax.random.key(0), burn_in=False).output[:, round(skip * 1000) :]

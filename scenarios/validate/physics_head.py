@@ -19,6 +19,7 @@ from ...sim.head import (
     make_montage,
     move_cap,
 )
+from ...sim.head.lattice import upper_sphere
 from ...sim.head.series import SHELLS, series_gain, shell_gain
 from .measure import spectrum
 from .row import Disputed, Row, row
@@ -38,21 +39,13 @@ def rows(fast: bool) -> list[Row]:
     return [*exact, *_montage(), *_template(), *_levels(4 if fast else 12)]
 
 
-def _spread(n: int) -> np.ndarray:
-    """(n, 3) unit vectors all over the sphere (Fibonacci lattice)."""
-    i = np.arange(n) + 0.5
-    z, azimuth = 1 - 2 * i / n, np.pi * (1 + 5**0.5) * i
-    ring = np.sqrt(1 - z * z)
-    return np.stack([ring * np.cos(azimuth), ring * np.sin(azimuth), z], axis=1)
-
-
 def _relative(a: object, b: np.ndarray) -> float:
     return float(np.linalg.norm(np.asarray(a) - b) / np.linalg.norm(b))
 
 
 def _series() -> list[Row]:
-    electrodes = 0.09 * _spread(300)
-    depths = 0.09 * _spread(40) * np.linspace(0.1, 0.7, 40)[:, None]
+    electrodes = 0.09 * upper_sphere(300, 2.0)
+    depths = 0.09 * upper_sphere(40, 2.0) * np.linspace(0.1, 0.7, 40)[:, None]
     closed = homogeneous_gain(jnp.asarray(electrodes), jnp.asarray(depths), 0.33)
     out = [
         row("homogeneous sphere to .7 of the radius, closed form: relative difference from the series", (0.0, 1e-15),
@@ -62,7 +55,7 @@ def _series() -> list[Row]:
         head = SphereHead.preset(name)
         radius = float(head.radius)
         place = np.array([[0.0, 0.0, radius - 0.015]])
-        electrodes = radius * _spread(400)
+        electrodes = radius * upper_sphere(400, 2.0)
         errors = {}
         for skull in (1 / 3, 0.577, 0.8, 1.0, 1.25, 1.732, 3.0):
             changed = dataclasses.replace(Conditions.nominal(1), skull_conductivity=jnp.asarray(skull))
@@ -137,7 +130,7 @@ def _montage() -> list[Row]:
 
     layout = make_montage("10-20-19")
     n = layout.n_channels
-    gain = np.asarray(SphereHead.preset().gain(layout.positions[:n], jnp.asarray(0.07 * _spread(60))), float)
+    gain = np.asarray(SphereHead.preset().gain(layout.positions[:n], jnp.asarray(0.07 * upper_sphere(60, 2.0))), float)
     v = gain.reshape(n, -1)
     average, mastoid = np.asarray(average_reference(n), float), np.asarray(electrode_reference(layout, "Cz"), float)
     again = np.linalg.norm(average @ mastoid @ v - average @ v) / np.linalg.norm(average @ v)

@@ -1,12 +1,13 @@
 """What a drift process is."""
 
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import jax.numpy as jnp
 from jax import Array
 
 from ..clock import Clock
 from ..conditions import Conditions
+from ..keys import stream_key
 
 S = TypeVar("S")
 
@@ -29,6 +30,22 @@ def ramp(clock: Clock, onset_s: Array, duration_s: Array) -> Array:
     since = clock.seconds - onset_s
     rise = jnp.where(duration_s > 0, since / jnp.where(duration_s > 0, duration_s, 1.0), 1.0)
     return jnp.where(since >= 0, jnp.clip(rise, 0.0, 1.0), 0.0)
+
+
+def begin(processes: tuple[Any, ...], key: Array) -> tuple[Any, ...]:
+    """The first state of every process; the same key gives the same drift for ever."""
+    return tuple(process.init(stream_key(key, f"drift.init.{i}")) for i, process in enumerate(processes))
+
+
+def evolve(
+    processes: tuple[Any, ...], states: tuple[Any, ...], nominal: Conditions, clock: Clock, key: Array
+) -> tuple[tuple[Any, ...], Conditions]:
+    """Let every process act on the nominal conditions in turn: their new states, and the conditions now."""
+    conditions, after = nominal, []
+    for i, (process, state) in enumerate(zip(processes, states)):
+        state, conditions = process.step(state, conditions, clock, stream_key(key, f"drift.{i}", clock.tick))
+        after.append(state)
+    return tuple(after), conditions
 
 
 class Stateless:

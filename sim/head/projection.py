@@ -10,6 +10,7 @@ from jax import Array
 
 from ..conditions import Conditions
 from ..pytree import component
+from .lattice import upper_sphere
 from .montage import Montage, move_cap
 from .sphere import SphereHead
 from .template import TemplateHead
@@ -69,7 +70,7 @@ class Reprojection:
         """``n_dipoles`` free dipoles 16 mm below the scalp; regularisation 1/snr^2 of the mean gain, as MNE does."""
         head = SphereHead.preset() if head is None else head
         channels = montage.positions[: montage.n_channels]
-        sources = shell(n_dipoles) * float(head.radius - 0.016)
+        sources = upper_sphere(n_dipoles, 1.4) * float(head.radius - 0.016)
         gain = np.asarray(head.gain(channels, jnp.asarray(sources)), np.float64).reshape(len(channels), -1)
         gain -= gain.mean(axis=0)  # a recording holds potential differences only
         gram = gain @ gain.T
@@ -100,12 +101,3 @@ class Reprojection:
         new = self.head.under(conditions).gain(electrodes, self.sources).reshape(n_channels, -1)
         new = new - jnp.mean(new, axis=0)
         return jnp.eye(n_channels) + (new - self.old) @ self.inverse
-
-
-def shell(n: int) -> np.ndarray:
-    """(n, 3) unit vectors spread evenly over the upper part of a sphere (Fibonacci lattice, z > -0.4)."""
-    i = np.arange(n) + 0.5
-    z = 1.0 - 1.4 * i / n
-    azimuth = np.pi * (1 + 5**0.5) * i
-    ring = np.sqrt(1 - z**2)
-    return np.stack([ring * np.cos(azimuth), ring * np.sin(azimuth), z], axis=1)

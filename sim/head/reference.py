@@ -15,8 +15,8 @@ from jax import Array
 
 from ..errors import InputError
 from .heads import Head, make_head
+from .lattice import upper_sphere
 from .montage import Montage
-from .projection import shell
 
 
 def average_reference(n_channels: int) -> Array:
@@ -66,7 +66,7 @@ def rest_reference(montage: Montage, head: Head | str = "mne", n_dipoles: int = 
     model = make_head(head) if isinstance(head, str) else head
     n = montage.n_channels
     channels = montage.positions[:n]
-    sources = jnp.asarray(shell(n_dipoles) * float(model.radius - 0.016), jnp.float32)
+    sources = jnp.asarray(upper_sphere(n_dipoles, 1.4) * float(model.radius - 0.016), jnp.float32)
     gain = np.asarray(model.gain(channels, sources), float).reshape(n, -1)
     average = np.eye(n) - 1.0 / n
     return jnp.asarray(gain @ np.linalg.pinv(average @ gain, rcond=smallest) @ average, jnp.float32)

@@ -11,6 +11,7 @@ from jax.typing import ArrayLike, DTypeLike
 
 from ..conditions import Conditions
 from ..errors import InputError, unknown
+from ..head.lattice import upper_sphere
 from ..keys import stream_key
 from ..noise import METHODS, normal
 from ..pytree import component, static
@@ -338,12 +339,3 @@ def _blocks(
         raise InputError(f"longest_delay = {most:g} s is shorter than the longest delay, {max(lags):g} s")
     block = next(n for n in range(shortest, 0, -1) if n_steps % n == 0)
     return block, int(np.ceil(most / dt)) + 1
-
-
-def upper_sphere(n: int) -> np.ndarray:
-    """(n, 3) unit vectors spread evenly over the upper half of a sphere (Fibonacci lattice)."""
-    i = np.arange(n) + 0.5
-    z = 1.0 - i / n
-    azimuth = np.pi * (1 + 5**0.5) * i
-    ring = np.sqrt(1 - z**2)
-    return np.stack([ring * np.cos(azimuth), ring * np.sin(azimuth), z], axis=1)

@@ -18,6 +18,7 @@ from .models import (
     eirs,
     epileptor,
     hindmarsh_rose,
+    jansen_rit,
     kuramoto,
     ott_antonsen,
     stn_gpe,
@@ -26,7 +27,6 @@ from .models import (
     wendling,
     wilson_cowan,
 )
-from .models.jansen_rit import JansenRit
 from .motor_imagery import MotorImagery
 from .neural_mass import NeuralMass
 from .replay import Replay
@@ -57,10 +57,6 @@ def _mass(model: Any, **defaults: Any) -> Callable[..., NeuralMass]:
     return make
 
 
-def _jansen_rit(preset: str, letters: Mapping[str, Any] | None = None, **options: Any) -> NeuralMass:
-    return NeuralMass.create(JansenRit.create(**(letters or {})), **options)
-
-
 def _stn_gpe(preset: str, pulses: bool = False, entry: Any = None, **options: Any) -> NeuralMass:
     if entry is None:
         coupling = stn_gpe.PER_AMPERE_OF_PULSES if pulses else stn_gpe.StnGpe.STIM_PER_AMPERE
@@ -83,8 +79,8 @@ SOURCES: dict[str, SourceSpec] = {
     ),
     "jansen_rit": SourceSpec(
         "cortical column of three populations, alpha rhythm (Jansen & Rit 1995)",
-        _jansen_rit,
-        ("alpha",),
+        _mass(jansen_rit.JansenRit),
+        tuple(jansen_rit.PRESETS),
     ),
     "wendling": SourceSpec(
         "hippocampus with slow and fast inhibition, from background to seizure (Wendling et al. 2002, 2005)",

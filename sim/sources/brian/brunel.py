@@ -18,7 +18,7 @@ from jax import Array
 from ...conditions import Conditions
 from ...errors import InputError, unknown
 from ...pytree import component, static
-from .circuit import Circuit, Inputs, rates_of, view, write
+from .circuit import Circuit, Inputs, TwoPopulations, rates_of, view, write
 from .source import SpikingSource, timing
 
 TAU, REFRACTORY, DELAY = 20e-3, 2e-3, 1.5e-3  # s
@@ -127,7 +127,7 @@ shift : 1
 """
 
 
-class _Network(Circuit):
+class _Network(TwoPopulations):
     def __init__(self, source: BrunelNetwork, b2: Any, rng: np.random.Generator) -> None:
         self._b2, self._rng, self._source = b2, rng, source
         self.memory = {}
@@ -194,14 +194,6 @@ class _Network(Circuit):
         weights = self._source.weight * np.array([1.0, self._g]) * self._source.in_degree
         cells = np.array([self._n_e, self._n - self._n_e])
         return (weights / cells @ counts)[None] * TAU * self._source.sfreq
-
-    def end(self) -> dict[str, np.ndarray]:
-        seconds = self._source.n_times / self._source.sfreq
-        return {"rates": (self._counted() - self._before) / seconds / [self._n_e, self._n - self._n_e]}
-
-    def _counted(self) -> np.ndarray:
-        counts = self._spikes.count_[:]
-        return np.array([counts[: self._n_e].sum(), counts[self._n_e :].sum()], float)
 
     def open_loop(self, inputs: Inputs, n_steps: int) -> list[Any]:
         b2, cells = self._b2, self._cells

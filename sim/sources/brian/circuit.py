@@ -59,6 +59,29 @@ class Circuit:
         raise NotImplementedError
 
 
+class TwoPopulations(Circuit):
+    """Abstract: excitatory cells, then inhibitory ones, whose rates over a window are the truth.
+
+    Subclasses set ``_source``, ``_spikes`` (a spike monitor), ``_n`` and ``_n_e`` cells, and ``_before`` to
+    :meth:`_counted` where a window begins.
+    """
+
+    _source: Any
+    _spikes: Any
+    _n: int
+    _n_e: int
+    _before: np.ndarray
+
+    def end(self) -> dict[str, np.ndarray]:
+        seconds = self._source.n_times / self._source.sfreq
+        return {"rates": (self._counted() - self._before) / seconds / [self._n_e, self._n - self._n_e]}
+
+    def _counted(self) -> np.ndarray:
+        """(2,) spikes of both populations so far."""
+        counts = self._spikes.count_[:]
+        return np.array([counts[: self._n_e].sum(), counts[self._n_e :].sum()], float)
+
+
 def write(group: Any, name: str, values: Any) -> None:
     """Set a state variable in SI base units, in a run as well as before one that is compiled whole."""
     setattr(group, f"{name}_", values)

@@ -18,7 +18,7 @@ from jax import Array
 from ...conditions import Conditions
 from ...errors import InputError
 from ...pytree import component, static
-from .circuit import Circuit, Inputs, rates_of, view, write
+from .circuit import Circuit, Inputs, TwoPopulations, rates_of, view, write
 from .source import SpikingSource, timing
 
 PROBABILITY = 0.5
@@ -104,7 +104,7 @@ class CorticalColumn(SpikingSource):
         }
 
 
-class _Network(Circuit):
+class _Network(TwoPopulations):
     def __init__(self, source: CorticalColumn, b2: Any, rng: np.random.Generator) -> None:
         self._b2, self._rng, self._source = b2, rng, source
         self.memory = {}
@@ -174,14 +174,6 @@ class _Network(Circuit):
     def field(self) -> np.ndarray:
         _, _, ampa, gaba = self._arrays
         return np.array([np.abs(ampa).mean() + np.abs(gaba).mean()])
-
-    def end(self) -> dict[str, np.ndarray]:
-        seconds = self._source.n_times / self._source.sfreq
-        return {"rates": (self._counted() - self._before) / seconds / [self._n_e, self._n - self._n_e]}
-
-    def _counted(self) -> np.ndarray:
-        counts = self._spikes.count_[:]
-        return np.array([counts[: self._n_e].sum(), counts[self._n_e :].sum()], float)
 
     def open_loop(self, inputs: Inputs, n_steps: int) -> list[Any]:
         b2, cells = self._b2, self._cells

@@ -20,6 +20,7 @@ from ...conditions import Conditions
 from ...pytree import component
 from ..model import Inputs, Model, Values, Variable
 from .letters import leaves
+from .letters import preset as chosen
 
 SPIKE_BASIN = (0.0,) * 6
 """Start that leads to the spike cycle (p between 114 and 137) or to rest; the default start leads to alpha."""
@@ -55,9 +56,9 @@ class JansenRit(Model):
     STIM_PER_AMPERE: ClassVar[float] = 5e4
 
     @classmethod
-    def create(cls, **letters: ArrayLike) -> "JansenRit":
-        """The alpha regime; letters are overridden by keyword, () or (n_nodes,)."""
-        return cls(**leaves(cls, _PARAMETERS, letters))
+    def create(cls, preset: str = "alpha", **letters: ArrayLike) -> "JansenRit":
+        """presets: "alpha"; letters are overridden by keyword, () or (n_nodes,)."""
+        return cls(**leaves(cls, _PARAMETERS | chosen(cls, preset, PRESETS), letters))
 
     def person(self, key: Array) -> "JansenRit":
         """Draw one person: the time constants are scaled so that the alpha frequency is 10.0 +- 0.5 Hz.
@@ -120,3 +121,4 @@ _PARAMETERS: dict[str, float] = {
     "A": 3.25, "B": 22.0, "a": 100.0, "b": 50.0, "e0": 2.5, "v0": 6.0, "r": 0.56,
     "C1": _C, "C2": 0.8 * _C, "C3": 0.25 * _C, "C4": 0.25 * _C, "p": 220.0, "sigma": 2.0,
 }  # fmt: skip
+PRESETS: dict[str, dict[str, float]] = {"alpha": {}}
