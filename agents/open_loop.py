@@ -13,31 +13,41 @@ from ..sim.pytree import component, static
 class Off:
     """No stimulation."""
 
-    n_stim: int = static()
+    n_stim: int = static(default=1)
 
-    def act(self, params: Any, observation: Array, key: Array) -> Array:
+    def init(self) -> tuple[()]:
+        return ()
+
+    def act(self, memory: tuple[()], reading: Any, key: Array) -> tuple[tuple[()], Array]:
         """Action (n_stim,), relative to the largest current; nothing is read."""
-        return jnp.zeros(self.n_stim)
+        return memory, jnp.zeros(self.n_stim)
 
 
 @component
 class Constant:
-    """The same current for ever: ``level`` (n_stim,) in [-1, 1], relative to the largest current."""
+    """The same current for ever, as continuous deep brain stimulation: ``level`` (n_stim,) in [-1, 1], relative to the
+    largest current."""
 
     level: Array
 
-    def act(self, params: Any, observation: Array, key: Array) -> Array:
+    def init(self) -> tuple[()]:
+        return ()
+
+    def act(self, memory: tuple[()], reading: Any, key: Array) -> tuple[tuple[()], Array]:
         """Action (n_stim,); nothing is read."""
-        return jnp.asarray(self.level, jnp.float32)
+        return memory, jnp.atleast_1d(jnp.asarray(self.level, jnp.float32))
 
 
 @component
 class Random:
     """Independent uniform currents in [-scale, scale] in each window; ``scale`` () in [0, 1]."""
 
-    n_stim: int = static()
+    n_stim: int = static(default=1)
     scale: Array | float = 1.0
 
-    def act(self, params: Any, observation: Array, key: Array) -> Array:
+    def init(self) -> tuple[()]:
+        return ()
+
+    def act(self, memory: tuple[()], reading: Any, key: Array) -> tuple[tuple[()], Array]:
         """Action (n_stim,), drawn from ``key``; nothing else is read."""
-        return self.scale * jax.random.uniform(key, (self.n_stim,), minval=-1.0, maxval=1.0)
+        return memory, self.scale * jax.random.uniform(key, (self.n_stim,), minval=-1.0, maxval=1.0)

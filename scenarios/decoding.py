@@ -111,14 +111,15 @@ def rollout_scan(
     key: Array,
     n_trials: int,
     policy: Any | None = None,
-    policy_params: Any = None,
 ) -> Rollout:
     """The whole loop in one scan: plant, decoder, method and policy; labels are revealed after each trial.
 
-    The policy sees the probabilities decoded from the last trial and sets the stimulation of the next, in [-1, 1] of
-    the stimulator's largest current (no stimulation without a policy), so what is decoded can depend on what was
-    decoded. jittable; vmap over keys, plants and parameters. Raises InputError for a source that cannot be traced:
-    use ``rollout_host`` of neurodrift.sim.host.
+    policy: an object with ``init() -> memory`` and ``act(memory, reading, key) -> (memory, action (n_stim,))``, whose
+    reading is here what was decoded from the last trial, its class probabilities (n_classes,); it sets the stimulation
+    of the next trial, in [-1, 1] of the stimulator's largest current (none without a policy), so what is decoded can
+    depend on what was decoded. Policies that look at samples (a controller with its sensing) want the windows of
+    :mod:`neurodrift.sim.loop` instead. jittable; vmap over keys, plants and parameters. Raises InputError for a source
+    that cannot be traced: use ``rollout_host`` of neurodrift.sim.host.
     """
     if not plant.source.jittable:
         raise InputError(
@@ -126,8 +127,8 @@ def rollout_scan(
         )
     k_plant, k_adapter, k_policy = (stream_key(key, name) for name in ("plant", "adapter", "policy"))
 
-    def trial(carry: tuple[Any, Any, Array], t: Array) -> tuple[tuple[Any, Any, Array], Rollout]:
-        world, state, action = carry
+    def trial(carry: tuple[Any, Any, Any, Array], t: Array) -> tuple[tuple[Any, Any, Any, Array], Rollout]:
+        world, state, memory, action = carry
         world, epoch = run_trial(plant, world, action)
         x = preprocessing.apply(epoch.x)
         proba = jax.nn.softmax(adapter.predict(state, x))
@@ -135,13 +136,14 @@ def rollout_scan(
         state = adapter.update(state, x, feedback)
         row = Rollout(proba, epoch.label, labels_used(state), action, epoch.seconds, epoch.conditions)
         if policy is not None:
-            level = policy.act(policy_params, proba, stream_key(k_policy, "act", t))
+            memory, level = policy.act(memory, proba, stream_key(k_policy, "act", t))
             action = jnp.clip(level, -1.0, 1.0) * plant.stimulator.max_current
-        return (world, state, action), row
+        return (world, state, memory, action), row
 
     start = (
         plant.init(k_plant),
         adapter.init(decoder, variables, calibration, k_adapter),
+        None if policy is None else policy.init(),
         jnp.zeros(plant.source.n_stim),
     )
     _, rows = jax.lax.scan(trial, start, jnp.arange(n_trials))

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from neurodrift.adaptation import DECODERS, METHODS, Preprocessing, Trials, with_alignment
+from neurodrift.agents import Constant
 from neurodrift.scenarios.decoding import Stream, decode_host, decode_stream, reveal, rollout_scan
 from neurodrift.sim.builders import motor_imagery_plant
 from neurodrift.sim.drift import CapShift, GainDrift
@@ -165,17 +166,32 @@ def test_predictions_never_depend_on_what_comes_later(plant, session):
 
 
 def test_stimulation_in_the_loop_changes_what_is_decoded(plant, session):
-    class Always:
-        def act(self, params, observation, key):
-            return jnp.ones(2)
-
     preprocessing, decoder, variables, calibration = session
     run = (plant, preprocessing, METHODS["frozen"].make(), decoder, variables, calibration, jax.random.key(9), 4)
-    off, on = rollout_scan(*run), rollout_scan(*run, policy=Always())
+    off, on = rollout_scan(*run), rollout_scan(*run, policy=Constant(level=jnp.ones(2)))
     np.testing.assert_array_equal(off.proba[0], on.proba[0])
     # the same noise in both: only the 2 mA make a difference, and it is far above rounding
     assert np.abs(off.proba[1:] - on.proba[1:]).max() > 1e-3
     np.testing.assert_allclose(on.action[1:], 2e-3)
+
+
+def test_a_policy_in_the_session_loop_remembers_and_reads_what_was_decoded(plant, session):
+    class Counter:
+        """Stimulates by the trials it has seen, with the sign of what was decoded."""
+
+        def init(self):
+            return jnp.zeros(())
+
+        def act(self, memory, reading, key):
+            memory = memory + 1.0
+            return memory, jnp.sign(reading[1] - reading[0]) * memory * jnp.array([0.1, 0.2])
+
+    preprocessing, decoder, variables, calibration = session
+    run = (plant, preprocessing, METHODS["frozen"].make(), decoder, variables, calibration, jax.random.key(9), 4)
+    loop = rollout_scan(*run, policy=Counter())
+    sign = np.sign(np.asarray(loop.proba[:-1, 1] - loop.proba[:-1, 0]))
+    expected = 2e-3 * (sign * np.arange(1, 4))[:, None] * np.array([0.1, 0.2])
+    np.testing.assert_allclose(loop.action[1:], expected, rtol=1e-5)
 
 
 def test_labels_are_revealed_late_missing_and_wrong_as_asked():
