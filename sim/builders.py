@@ -16,6 +16,7 @@ from .background import Background
 from .conditions import Conditions
 from .drift.registry import make_drift
 from .errors import InputError
+from .head.channels import DirectProjection
 from .head.heads import make_head
 from .head.montage import Montage, make_montage
 from .head.projection import DipoleProjection, Reprojection
@@ -232,6 +233,41 @@ def source_plant(
         background=None,
         artefacts=None,
         drift=drift_processes(drift, electrodes),
+        window_s=jnp.float32(source.n_times / source.sfreq if drift_window_s is None else drift_window_s),
+    )
+
+
+def local_plant(
+    source: Any,
+    drift: tuple[Any, ...] = (),
+    *,
+    gain: float = 500.0,
+    impedance: float = 1e3,
+    max_current: float = 3e-3,
+    stim_frequency: float = 0.0,
+    waveform: PulseTrain | None = None,
+    drift_window_s: float | None = None,
+) -> Plant:
+    """A source recorded where it is, by a lead beside it: one channel of local field potential for each node.
+
+    gain V per A·m (the default makes the 21 nA·m of Parkinsonian beta 10 uV, the size of a subthalamic local field;
+    assumed); impedance ohm of the recording contacts; max_current A, waveform and the rest as for :func:`brain_plant`.
+    Drift processes of a cap do not apply: there is none.
+    """
+    names = [f"LFP {i + 1}" for i in range(source.n_sources)]
+    with jax.ensure_compile_time_eval():
+        projection = DirectProjection.create(source.positions, names, gain)
+    return Plant(
+        source=source,
+        projection=projection,
+        amplifier=Amplifier.create(len(names), source.sfreq, source.n_times),
+        stimulator=Stimulator.create(
+            source.n_stim, source.sfreq, source.n_times, max_current, stim_frequency, waveform=waveform
+        ),
+        conditions=Conditions.nominal(len(names), impedance=impedance),
+        background=None,
+        artefacts=None,
+        drift=drift_processes(drift, projection.montage),
         window_s=jnp.float32(source.n_times / source.sfreq if drift_window_s is None else drift_window_s),
     )
 

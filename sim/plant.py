@@ -47,8 +47,8 @@ class Window(NamedTuple):
     """One control window.
 
     v (n_channels, n_times) V; stim: what was requested and delivered; blanked (n_times,) bool, samples that the
-    amplifier marks as unusable (blanked after a pulse, or clipped); clock; conditions and truth are ground truth, never
-    part of an observation.
+    amplifier marks as unusable (blanked after a pulse, or clipped); clock; conditions, truth and the source's own
+    moments (n_sources, n_times) A·m are ground truth, never part of an observation.
     """
 
     v: Array
@@ -57,6 +57,7 @@ class Window(NamedTuple):
     clock: Clock
     conditions: Conditions
     truth: Truth
+    moments: Array
 
 
 @component
@@ -133,7 +134,7 @@ class Plant:
 
     def after(self, state: PlantState, before: Before, moments: Array, truth: Truth) -> tuple[PlantState, Window]:
         """The part of a step that follows the source, whose new state is in ``state``: from its moments to volts."""
-        tick, conditions = state.tick, before.conditions
+        tick, conditions, own = state.tick, before.conditions, moments
         background = state.background
         if self.background is not None:
             background, ongoing = self.background.step(
@@ -152,7 +153,7 @@ class Plant:
             state.amplifier, potentials, conditions, stream_key(state.key, "amplifier", tick),
             self.stimulator.since_pulse(tick, before.delivered),
         )  # fmt: skip
-        window = Window(v, before.delivered, blanked, before.clock, conditions, truth)
+        window = Window(v, before.delivered, blanked, before.clock, conditions, truth, own)
         return PlantState(state.source, background, amplifier, before.drift, tick + 1, state.key, memory), window
 
     def skip(self, state: PlantState, action: Array) -> PlantState:

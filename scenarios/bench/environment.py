@@ -23,17 +23,17 @@ def bench(quick: bool) -> list[dict[str, Any]]:
     import jax
 
     from ...sim.builders import jansen_rit_plant
-    from ...sim.envs import Dose, NeuromodEnv, NeuromodVectorEnv
+    from ...sim.envs import NeuromodEnv, NeuromodVectorEnv
 
-    plant, task = jansen_rit_plant(jax.random.key(0)), Dose()
+    plant = jansen_rit_plant(jax.random.key(0))
     repetitions = QUICK_REPETITIONS if quick else REPETITIONS
-    single = NeuromodEnv(plant, task)
+    single = NeuromodEnv(plant)
     (ours,) = steps_per_second([(_stepper(single), 1)], repetitions)
     rows = [_row("environment, single through Gymnasium", ours)]
     for n in (64,) if quick else BATCHES:
-        candidates = [(_stepper(NeuromodVectorEnv(plant, task, num_envs=n)), n)]
+        candidates = [(_stepper(NeuromodVectorEnv(plant, num_envs=n)), n)]
         if n == 64:
-            sync = gymnasium.vector.SyncVectorEnv([lambda: NeuromodEnv(plant, task) for _ in range(n)])
+            sync = gymnasium.vector.SyncVectorEnv([lambda: NeuromodEnv(plant) for _ in range(n)])
             candidates.append((_stepper(sync), n))
         ours, *peers = steps_per_second(candidates, repetitions)
         name = f"environment, batch of {n} through Gymnasium"

@@ -7,13 +7,13 @@ from .register import register_all
 
 if TYPE_CHECKING:
     from .env import NeuromodEnv
-    from .tasks import Dose, Lateralisation, Recorded, Task
+    from .tasks import Dose, Lateralisation, Recorded
     from .vector import NeuromodVectorEnv
     from .wrappers import BandPower, DecodedProbabilities
 
 __all__ = [
     "BandPower", "DecodedProbabilities", "Dose", "Lateralisation", "NeuromodEnv", "NeuromodVectorEnv", "Recorded",
-    "Task", "register_all",
+    "register_all",
 ]  # fmt: skip
 
 _MODULES = {
@@ -24,7 +24,6 @@ _MODULES = {
     "Dose": "tasks",
     "Lateralisation": "tasks",
     "Recorded": "tasks",
-    "Task": "tasks",
 }
 
 register_all()

@@ -1,4 +1,4 @@
-"""A plant and its task compiled to one call per control window, for one environment or many."""
+"""A loop compiled to one call per control window, for one environment or many."""
 
 import dataclasses
 import functools
@@ -13,9 +13,13 @@ from jax.extend.core import Literal
 
 from ..conditions import Conditions
 from ..keys import stream_key
+from ..loop import Loop, LoopState
 from ..plant import Plant, PlantState
 from .packing import Packing
-from .tasks import Task
+from .tasks import Dose
+
+World = Loop | Plant | Callable[[Array], Loop | Plant]
+"""A loop, a plant of which the dose alone is judged, or a traceable function of a key that draws either."""
 
 _LARGE = 1024
 """Words above which an array stays by itself: cutting it out of a vector would copy it at every step."""
@@ -25,7 +29,7 @@ _LARGE = 1024
 class Layout:
     """The static side of an engine. Engines of one layout share their compiled functions.
 
-    treedef of (plant, task). varies, small: per leaf, whether it differs between people, and whether it is packed.
+    treedef of the loop. varies, small: per leaf, whether it differs between people, and whether it is packed.
     large: shape and dtype of the leaves that are neither. person, common: packings of the leaves that vary, and of
     the small ones that do not. drifting: names of the conditions that a drift process touches.
     """
@@ -39,8 +43,8 @@ class Layout:
     drifting: tuple[str, ...]
     n_stim: int
 
-    def join(self, shared: tuple[Array, ...], person: Array) -> tuple[Plant, Task]:
-        """(plant, task) from the words and the large arrays that people share, and one person's words."""
+    def join(self, shared: tuple[Array, ...], person: Array) -> Loop:
+        """The loop from the words and the large arrays that people share, and one person's words."""
         own, common, large = (
             iter(self.person.unpack(person)),
             iter(self.common.unpack(shared[0])),
@@ -50,22 +54,28 @@ class Layout:
         return jax.tree.unflatten(self.treedef, leaves)
 
 
-def output(layout: Layout, plant: Plant, task: Task, state: PlantState, action: Array) -> tuple[PlantState, dict]:
+def output(layout: Layout, loop: Loop, state: LoopState, action: Array) -> tuple[LoopState, dict]:
     """One control window with action (n_stim,) relative to the largest current: the state after it, and everything
     that leaves the compiled function."""
-    state, window = plant.step(state, action * plant.stimulator.max_current)
+    state, outcome = loop.step(state, action)
+    window, stimulator = outcome.window, loop.plant.stimulator
+    shield = {} if loop.shield is None else {"vetoes": outcome.vetoes, "mode": outcome.mode}
+    late = {} if loop.latency is None else {"age": outcome.reading.age, "fresh": outcome.reading.fresh}
     out = {
-        "v": window.v,
-        "reward": jnp.asarray(task.reward(plant, state, window), jnp.float32),
-        "terminated": jnp.asarray(task.terminated(plant, state, window), bool),
+        "observation": outcome.observation,
+        "reward": jnp.asarray(outcome.reward, jnp.float32),
+        "terminated": jnp.asarray(outcome.terminated, bool),
         "info": {
-            "requested_action": window.stim.requested,
+            "requested_action": outcome.requested * stimulator.max_current,
             "applied_action": window.stim.applied,
             "charge": window.stim.charge,
-            "cost": window.stim.cost,
+            "cost": outcome.cost,
+            "marker": jnp.asarray(outcome.marker, jnp.float32),
             "tick": window.clock.tick,
             "seconds": window.clock.seconds,
-            "responds_to_stim": jnp.asarray(plant.source.responds_to_stim),
+            "responds_to_stim": jnp.asarray(loop.plant.source.responds_to_stim),
+            **shield,
+            **late,
             **{f"truth/{name}": jnp.asarray(value) for name, value in window.truth.items()},
             **{f"conditions/{name}": getattr(window.conditions, name) for name in layout.drifting},
         },
@@ -77,14 +87,13 @@ class Compiled:
     """The compiled functions of a layout."""
 
     def __init__(self, layout: Layout) -> None:
-        def begin(shared: tuple[Array, ...], person: Array, seed: Array) -> PlantState:
-            return layout.join(shared, person)[0].init(episode_key(seed))
+        def begin(shared: tuple[Array, ...], person: Array, seed: Array) -> LoopState:
+            return layout.join(shared, person).init(episode_key(seed))
 
         def advance(
-            shared: tuple[Array, ...], person: Array, state: PlantState, action: Array
-        ) -> tuple[PlantState, dict]:
-            plant, task = layout.join(shared, person)
-            return output(layout, plant, task, state, action)
+            shared: tuple[Array, ...], person: Array, state: LoopState, action: Array
+        ) -> tuple[LoopState, dict]:
+            return output(layout, layout.join(shared, person), state, action)
 
         def words(n: int) -> jax.ShapeDtypeStruct:
             return jax.ShapeDtypeStruct((n,), jnp.uint32)
@@ -112,26 +121,30 @@ class Compiled:
 class Engine:
     """Draws people, starts their episodes and advances them.
 
-    plant: a Plant, or a function of a key that draws one; task judges it. Everything that changes from one episode
-    to the next is words: a person (n_words,), a state (n_words,), an output (n_words,).
+    world: a Loop, or a function of a key that draws one; a Plant stands for the loop in which nothing counts but the
+    dose. Everything that changes from one episode to the next is words: a person (n_words,), a state (n_words,), an
+    output (n_words,).
     """
 
-    def __init__(self, plant: Plant | Callable[[Array], Plant], task: Task) -> None:
-        build = (lambda key: plant) if isinstance(plant, Plant) else plant
+    def __init__(self, world: World) -> None:
+        def build(key: Array) -> Loop:
+            return as_loop(world if isinstance(world, Loop | Plant) else world(key))
+
         example = jax.random.key(0)
 
         def draw(key: Array) -> list[Array]:
-            return [jnp.asarray(leaf) for leaf in jax.tree.leaves((build(key), task))]
+            return [jnp.asarray(leaf) for leaf in jax.tree.leaves(build(key))]
 
-        if isinstance(plant, Plant):
+        fixed = isinstance(world, Loop | Plant)
+        if fixed:
             leaves = draw(example)
             varies = (False,) * len(leaves)
-            treedef = jax.tree.structure((plant, task))
+            treedef = jax.tree.structure(build(example))
             person = Packing.of([])
         else:
             closed, shapes = jax.make_jaxpr(draw, return_shape=True)(example)
             varies = depends_on_input(closed.jaxpr)
-            treedef = jax.tree.structure((jax.eval_shape(build, example), task))
+            treedef = jax.tree.structure(jax.eval_shape(build, example))
             person = Packing.of([leaf for leaf, v in zip(shapes, varies) if v])
 
         def draw_words(key: Array) -> tuple[Array, list[Array]]:
@@ -141,7 +154,7 @@ class Engine:
 
         self._draw = jax.jit(draw_words)
         self._draw_batch = jax.jit(jax.vmap(lambda seed: draw_words(person_key(seed))[0]))
-        if not isinstance(plant, Plant):
+        if not fixed:
             words, others = self._draw(example)
             own, others = iter(person.unpack(words)), iter(others)
             leaves = [next(own if v else others) for v in varies]
@@ -150,8 +163,8 @@ class Engine:
         large = [leaf for leaf, v, s in zip(leaves, varies, small) if not v and not s]
         packing = Packing.of(common)
         self.shared = (packing.pack(common), *large)
-        template = jax.tree.unflatten(treedef, leaves)[0]
-        self.template: Plant = template
+        template: Loop = jax.tree.unflatten(treedef, leaves)
+        self.template = template
         self.layout = Layout(
             treedef=treedef,
             varies=varies,
@@ -159,8 +172,8 @@ class Engine:
             large=tuple((tuple(leaf.shape), str(leaf.dtype)) for leaf in large),
             person=person,
             common=packing,
-            drifting=drifting(template),
-            n_stim=template.stimulator.n_stim,
+            drifting=drifting(template.plant),
+            n_stim=template.n_stim,
         )
         self.varies = any(varies)
         self.compiled = compiled(self.layout)
@@ -180,22 +193,28 @@ class Engine:
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """A function that builds a plant of a key, and its options: equal recipes share one engine."""
+    """A function that builds a plant or a loop of a key, and its options: equal recipes share one engine."""
 
-    function: Callable[..., Plant]
+    function: Callable[..., Any]
     options: tuple[tuple[str, Any], ...]
+    task: Any = None
 
-    def __call__(self, key: Array) -> Plant:
-        return self.function(key, **dict(self.options))
+    def __call__(self, key: Array) -> Loop:
+        return as_loop(self.function(key, **dict(self.options)), self.task)
 
 
-def engine(plant: Plant | Callable[[Array], Plant], task: Task) -> Engine:
-    """The engine of a plant and a task, made once where both are known by value."""
+def as_loop(world: Loop | Plant, task: Any = None) -> Loop:
+    """A loop as it is; a plant under ``task``, by default one in which the dose alone counts."""
+    return world if isinstance(world, Loop) else Loop(plant=world, task=Dose() if task is None else task)
+
+
+def engine(world: World) -> Engine:
+    """The engine of a loop, made once where it is known by value."""
     try:
-        hash((plant, task))
+        hash(world)
     except TypeError:
-        return Engine(plant, task)
-    return _engine(plant, task)
+        return Engine(world)
+    return _engine(world)
 
 
 _engine = functools.lru_cache(maxsize=32)(Engine)

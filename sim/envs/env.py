@@ -1,30 +1,31 @@
 """One plant as a Gymnasium environment."""
 
-from collections.abc import Callable
 from typing import Any
 
 import gymnasium
 import jax.numpy as jnp
 import numpy as np
 from gymnasium import spaces
-from jax import Array
 
 from ..errors import InputError
+from ..loop import Loop
 from ..plant import Plant
-from .engine import Engine, engine
-from .tasks import Dose, Task
+from .engine import Engine, World, engine
 
 
 class NeuromodEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     """A drifting brain under electrodes, one control window per step.
 
-    Observation: the window as recorded, float32 (n_channels, n_times) V, bounded by the amplifier's clipping.
-    Action: float32 (n_stim,) in [-1, 1], the current of each contact as a share of the stimulator's largest. A
-    request beyond it is clipped and one that is not finite delivers nothing; both are counted in ``cost``.
+    Observation: the window as it arrives, float32 (n_channels, n_times) V, bounded by the amplifier's clipping; or, of
+    a loop with a sensing, its features, float32 (n_features,).
+    Action: float32 (n_stim,) in [-1, 1], the current of each contact as a share of the stimulator's largest ([0, 1]
+    where the loop is not bipolar). A request beyond it is clipped and one that is not finite delivers nothing; both are
+    counted in ``cost``, as is what the loop's shield refuses.
     Reward and ``terminated``: the task's. ``truncated``: ``n_windows`` control windows were watched.
     ``info``: a flat dict of NumPy values: ``requested_action`` and ``applied_action`` (n_stim,) A, ``charge`` C,
-    ``cost``, ``tick``, ``seconds`` of drift time, ``responds_to_stim``, the source's ground truth ``truth/...`` and
-    the conditions that drift, ``conditions/...``.
+    ``cost``, ``marker`` (how bad the symptom is), ``tick``, ``seconds`` of drift time, ``vetoes`` and ``mode`` of a
+    shield, ``age`` and ``fresh`` of a loop with latency, ``responds_to_stim``, the source's ground truth ``truth/...``
+    and the conditions that drift, ``conditions/...``.
 
     ``reset`` records the first window without stimulation. Drift runs on simulated time inside the episode, from
     the same start in every episode.
@@ -34,18 +35,18 @@ class NeuromodEnv(gymnasium.Env[np.ndarray, np.ndarray]):
 
     def __init__(
         self,
-        plant: Plant | Callable[[Array], Plant],
-        task: Task | None = None,
+        world: World,
         *,
         n_windows: int | None = None,
         subject: int | None = None,
         render_mode: None = None,
     ) -> None:
-        """plant: a Plant, or a traceable function of a key that draws one person's. subject: which person, in every
-        episode; None draws a person with each episode. n_windows: None watches until the task ends."""
+        """world: a Loop, a Plant (of which the dose alone is judged), or a traceable function of a key that draws
+        either. subject: which person, in every episode; None draws a person with each episode. n_windows: None watches
+        until the task ends."""
         self.render_mode = render_mode
-        self._arguments = {"plant": plant, "task": task, "n_windows": n_windows, "subject": subject}
-        self._engine = engine(plant, Dose() if task is None else task)
+        self._arguments = {"world": world, "n_windows": n_windows, "subject": subject}
+        self._engine = engine(world)
         self.n_windows = checked_n_windows(n_windows)
         self.observation_space, self.action_space = single_spaces(self._engine.template)
         self._fixed = fixed_person(self._engine, subject)
@@ -53,9 +54,14 @@ class NeuromodEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         self._state: Any = None
 
     @property
-    def plant(self) -> Plant:
-        """The plant; where people are drawn, an example of them."""
+    def loop(self) -> Loop:
+        """The loop; where people are drawn, an example of them."""
         return self._engine.template
+
+    @property
+    def plant(self) -> Plant:
+        """The loop's plant."""
+        return self._engine.template.plant
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -68,7 +74,7 @@ class NeuromodEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         compiled, shared = self._engine.compiled, self._engine.shared
         self._state = compiled.start(shared, self._person, words)
         fields = self._advance(np.zeros(self._engine.layout.n_stim, np.float32))
-        return fields["v"], fields["info"]
+        return fields["observation"], fields["info"]
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         if self._state is None:
@@ -79,7 +85,7 @@ class NeuromodEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         fields = self._advance(action)
         info = fields["info"]
         truncated = self.n_windows is not None and bool(info["tick"] >= self.n_windows)
-        return fields["v"], float(fields["reward"]), bool(fields["terminated"]), truncated, info
+        return fields["observation"], float(fields["reward"]), bool(fields["terminated"]), truncated, info
 
     def _advance(self, action: np.ndarray) -> dict[str, Any]:
         compiled, shared = self._engine.compiled, self._engine.shared
@@ -97,18 +103,21 @@ class NeuromodEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     def __setstate__(self, kept: dict[str, Any]) -> None:
         self.__dict__.update(kept)
         arguments = self._arguments
-        self._engine = engine(arguments["plant"], Dose() if arguments["task"] is None else arguments["task"])
+        self._engine = engine(arguments["world"])
         self._fixed = fixed_person(self._engine, arguments["subject"])
         if self._state is not None:
             self._person, self._state = jnp.asarray(self._person), jnp.array(self._state)
 
 
-def single_spaces(plant: Plant) -> tuple[spaces.Box, spaces.Box]:
+def single_spaces(loop: Loop) -> tuple[spaces.Box, spaces.Box]:
     """Observation and action space of one environment."""
-    amplifier = plant.amplifier
+    amplifier = loop.plant.amplifier
     clip = np.float32(amplifier.clip)
-    observation = spaces.Box(-clip, clip, (amplifier.n_channels, amplifier.n_times), np.float32)
-    return observation, spaces.Box(-1.0, 1.0, (plant.stimulator.n_stim,), np.float32)
+    if loop.sensing is None:
+        observation = spaces.Box(-clip, clip, (amplifier.n_channels, amplifier.n_times), np.float32)
+    else:
+        observation = spaces.Box(-np.inf, np.inf, (loop.sensing.n_features,), np.float32)
+    return observation, spaces.Box(-1.0 if loop.bipolar else 0.0, 1.0, (loop.n_stim,), np.float32)
 
 
 def checked_n_windows(n_windows: int | None) -> int | None:

@@ -1,13 +1,12 @@
 """What ``gymnasium.make`` and ``gymnasium.make_vec`` call for the registered ids."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from gymnasium.vector import AutoresetMode
-from jax import Array
 
 from ..builders import RecordingLike, motor_imagery_plant, replay_plant
-from ..plant import Plant
+from ..loop import Loop
 from .engine import Recipe
 from .env import NeuromodEnv
 from .tasks import Lateralisation, Recorded
@@ -24,8 +23,8 @@ def make_motor_imagery(
     each window, default 0.1. drift: processes, or (name, severity, onset_s). Everything else goes to
     :func:`motor_imagery_plant`: montage, sfreq, window_s, reference, stim_frequency, ...
     """
-    plant, task = _motor_imagery(**options)
-    return NeuromodEnv(plant, task, n_windows=n_windows, subject=subject, render_mode=render_mode)
+    world = _motor_imagery(**options)
+    return NeuromodEnv(world, n_windows=n_windows, subject=subject, render_mode=render_mode)
 
 
 def make_motor_imagery_vector(
@@ -38,9 +37,9 @@ def make_motor_imagery_vector(
     **options: Any,
 ) -> NeuromodVectorEnv:
     """As :func:`make_motor_imagery`, ``num_envs`` of them in one call per step."""
-    plant, task = _motor_imagery(**options)
+    world = _motor_imagery(**options)
     return NeuromodVectorEnv(
-        plant, task, num_envs=num_envs, n_windows=n_windows, subject=subject, autoreset_mode=autoreset_mode,
+        world, num_envs=num_envs, n_windows=n_windows, subject=subject, autoreset_mode=autoreset_mode,
         render_mode=render_mode,
     )  # fmt: skip
 
@@ -53,8 +52,8 @@ def make_replay(*, n_windows: int | None = None, render_mode: None = None, **opt
     session. dose_weight: what the whole dose costs in each window, default 1. window_s: default 1 s; None makes each
     trial one window. drift: processes, or (name, severity, onset_s). Everything else goes to :func:`replay_plant`.
     """
-    plant, task = _replay(**options)
-    return NeuromodEnv(plant, task, n_windows=n_windows, render_mode=render_mode)
+    world = _replay(**options)
+    return NeuromodEnv(world, n_windows=n_windows, render_mode=render_mode)
 
 
 def make_replay_vector(
@@ -66,18 +65,15 @@ def make_replay_vector(
     **options: Any,
 ) -> NeuromodVectorEnv:
     """As :func:`make_replay`, ``num_envs`` of them in one call per step."""
-    plant, task = _replay(**options)
+    world = _replay(**options)
     return NeuromodVectorEnv(
-        plant, task, num_envs=num_envs, n_windows=n_windows, autoreset_mode=autoreset_mode, render_mode=render_mode
+        world, num_envs=num_envs, n_windows=n_windows, autoreset_mode=autoreset_mode, render_mode=render_mode
     )
 
 
-def _motor_imagery(
-    dose_weight: float = 0.1, drift: Sequence[Any] = (), **options: Any
-) -> tuple[Callable[[Array], Plant], Lateralisation]:
+def _motor_imagery(dose_weight: float = 0.1, drift: Sequence[Any] = (), **options: Any) -> Recipe:
     options = {"drift": tuple(drift), **options}
-    build = Recipe(motor_imagery_plant, tuple(sorted(options.items())))
-    return build, Lateralisation(weight=dose_weight)
+    return Recipe(motor_imagery_plant, tuple(sorted(options.items())), Lateralisation(weight=dose_weight))
 
 
 def _replay(
@@ -86,9 +82,9 @@ def _replay(
     window_s: float | None = 1.0,
     drift: Sequence[Any] = (),
     **options: Any,
-) -> tuple[Plant, Recorded]:
+) -> Loop:
     if isinstance(data, str):
         from ..recordings.embedded import load_embedded
 
         data = load_embedded(data)
-    return replay_plant(data, window_s, tuple(drift), **options), Recorded(weight=dose_weight)
+    return Loop(plant=replay_plant(data, window_s, tuple(drift), **options), task=Recorded(weight=dose_weight))

@@ -1,22 +1,13 @@
 """What an environment rewards, and when its task is over."""
 
-from typing import Any, Protocol
+from typing import Any
 
 import jax.numpy as jnp
 from jax import Array
 
+from ..loop.task import Judgement
 from ..plant import Plant, PlantState, Window
 from ..pytree import component
-
-
-class Task(Protocol):
-    """Judges one control window; ``state`` is the plant's after it."""
-
-    def reward(self, plant: Plant, state: PlantState, window: Window) -> Array: ...
-
-    def terminated(self, plant: Plant, state: PlantState, window: Window) -> Array:
-        """() bool, True when the task itself has ended (not when watching it stops)."""
-        ...
 
 
 def dose(plant: Plant, window: Window) -> Array:
@@ -30,11 +21,11 @@ class Dose:
 
     weight: Array | float = 1.0
 
-    def reward(self, plant: Plant, state: PlantState, window: Window) -> Array:
-        return -self.weight * dose(plant, window)
+    def init(self) -> tuple[()]:
+        return ()
 
-    def terminated(self, plant: Plant, state: PlantState, window: Window) -> Array:
-        return jnp.asarray(False)
+    def judge(self, memory: tuple[()], plant: Plant, state: PlantState, window: Window) -> tuple[tuple[()], Judgement]:
+        return memory, _judgement(-self.weight * dose(plant, window))
 
 
 @component
@@ -43,12 +34,13 @@ class Recorded:
 
     weight: Array | float = 1.0
 
-    def reward(self, plant: Plant, state: PlantState, window: Window) -> Array:
-        return -self.weight * dose(plant, window)
+    def init(self) -> tuple[()]:
+        return ()
 
-    def terminated(self, plant: Plant, state: PlantState, window: Window) -> Array:
+    def judge(self, memory: tuple[()], plant: Plant, state: PlantState, window: Window) -> tuple[tuple[()], Judgement]:
         recording: Any = plant.source
-        return state.source.cursor >= recording.x.shape[0] * recording.trial_windows
+        over = state.source.cursor >= recording.x.shape[0] * recording.trial_windows
+        return memory, _judgement(-self.weight * dose(plant, window), over)
 
 
 @component
@@ -62,14 +54,19 @@ class Lateralisation:
 
     weight: Array | float = 0.1
 
-    def reward(self, plant: Plant, state: PlantState, window: Window) -> Array:
+    def init(self) -> tuple[()]:
+        return ()
+
+    def judge(self, memory: tuple[()], plant: Plant, state: PlantState, window: Window) -> tuple[tuple[()], Judgement]:
         power = jnp.sum(window.truth["rhythm_power"], axis=1)  # (3,) left hand, right hand, foot area
         label = jnp.clip(window.truth["label"], 0, 1)
         ratio = jnp.log((power[label] + _FLOOR) / (power[1 - label] + _FLOOR))  # class 0 moves area 1
-        return jnp.where(window.truth["imagery"], ratio, 0.0) - self.weight * dose(plant, window)
+        change = jnp.where(window.truth["imagery"], ratio, 0.0)
+        return memory, _judgement(change - self.weight * dose(plant, window), marker=-change)
 
-    def terminated(self, plant: Plant, state: PlantState, window: Window) -> Array:
-        return jnp.asarray(False)
+
+def _judgement(reward: Array, terminated: Array | bool = False, marker: Array | float = 0.0) -> Judgement:
+    return Judgement(reward, jnp.asarray(terminated), jnp.asarray(marker), jnp.zeros(()))
 
 
 _FLOOR = 1e-4

@@ -1,6 +1,6 @@
 """Many environments of one plant in one call: the batched state of :class:`NeuromodEnv`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium
@@ -9,13 +9,12 @@ import numpy as np
 from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
-from jax import Array
 
 from ..errors import InputError
+from ..loop import Loop
 from ..plant import Plant
-from .engine import engine
+from .engine import World, engine
 from .env import checked_n_windows, chosen_subject, fixed_person, single_spaces
-from .tasks import Dose, Task
 
 
 class NeuromodVectorEnv(VectorEnv):
@@ -29,8 +28,7 @@ class NeuromodVectorEnv(VectorEnv):
 
     def __init__(
         self,
-        plant: Plant | Callable[[Array], Plant],
-        task: Task | None = None,
+        world: World,
         *,
         num_envs: int = 1,
         n_windows: int | None = None,
@@ -43,8 +41,8 @@ class NeuromodVectorEnv(VectorEnv):
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.metadata = {"render_modes": [], "autoreset_mode": self.autoreset_mode}
         self.n_windows = checked_n_windows(n_windows)
-        self._arguments = {"plant": plant, "task": task, "subject": subject}
-        self._engine = engine(plant, Dose() if task is None else task)
+        self._arguments = {"world": world, "subject": subject}
+        self._engine = engine(world)
         self._fixed = fixed_person(self._engine, subject)
         self._n_stim = self._engine.layout.n_stim
         self.single_observation_space, self.single_action_space = single_spaces(self._engine.template)
@@ -57,9 +55,14 @@ class NeuromodVectorEnv(VectorEnv):
         self._done = np.zeros(num_envs, bool)
 
     @property
-    def plant(self) -> Plant:
-        """The plant; where people are drawn, an example of them."""
+    def loop(self) -> Loop:
+        """The loop; where people are drawn, an example of them."""
         return self._engine.template
+
+    @property
+    def plant(self) -> Plant:
+        """The loop's plant."""
+        return self._engine.template.plant
 
     @property
     def np_random(self) -> tuple[np.random.Generator, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -88,7 +91,7 @@ class NeuromodVectorEnv(VectorEnv):
         self._begin(rows, subject)
         fields = self._advance(np.zeros((self.num_envs, self._n_stim), np.float32), rows)
         self._done = self._done & ~rows
-        return fields["v"], _with_masks(fields["info"], rows)
+        return fields["observation"], _with_masks(fields["info"], rows)
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         if self._state is None:
@@ -117,7 +120,7 @@ class NeuromodVectorEnv(VectorEnv):
         if self.autoreset_mode is AutoresetMode.SAME_STEP and done.any():
             final_obs = np.full(self.num_envs, None, dtype=object)
             for i in np.flatnonzero(done):
-                final_obs[i] = fields["v"][i].copy()
+                final_obs[i] = fields["observation"][i].copy()
             infos = {"final_obs": final_obs, "_final_obs": done.copy()}
             infos |= {"final_info": _with_masks(fields["info"], done), "_final_info": done.copy()}
             self._begin(done, self._fixed)
@@ -125,7 +128,7 @@ class NeuromodVectorEnv(VectorEnv):
             done = np.zeros(self.num_envs, bool)
         self._done = done
         everyone = np.ones(self.num_envs, bool)
-        return fields["v"], rewards, terminated, truncated, _with_masks(fields["info"], everyone) | infos
+        return fields["observation"], rewards, terminated, truncated, _with_masks(fields["info"], everyone) | infos
 
     def _begin(self, rows: np.ndarray, subject: Any) -> None:
         """Put ``rows`` at the start of an episode, each seeded by its own generator."""
@@ -178,7 +181,7 @@ class NeuromodVectorEnv(VectorEnv):
     def __setstate__(self, kept: dict[str, Any]) -> None:
         self.__dict__.update(kept)
         arguments = self._arguments
-        self._engine = engine(arguments["plant"], Dose() if arguments["task"] is None else arguments["task"])
+        self._engine = engine(arguments["world"])
         self._fixed = fixed_person(self._engine, arguments["subject"])
         if self._state is not None:
             self._person, self._state = jnp.asarray(self._person), jnp.array(self._state)
