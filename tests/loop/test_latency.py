@@ -28,7 +28,8 @@ def test_without_delay_the_window_arrives_as_it_was_recorded():
     v, blanked, age, fresh = run(Latency.create(1, SFREQ, N))
     np.testing.assert_array_equal(v.reshape(-1), np.arange(40 * N))
     np.testing.assert_array_equal(blanked.reshape(-1), np.arange(40 * N) % 7 == 0)
-    assert fresh.all() and (age == 0).all()
+    assert fresh.all()
+    assert (age == 0).all()
 
 
 def test_constant_parts_add_up_to_a_shift_in_whole_samples_and_marks_move_along():
