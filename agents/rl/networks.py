@@ -1,0 +1,160 @@
+"""The networks: tanh layers with orthogonal weights, a gated recurrent unit where memory is wanted."""
+
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+LOG_STD = (-5.0, 2.0)  # beyond these a Gaussian policy is a constant, or noise
+ROOT2 = float(np.sqrt(2.0))
+
+
+class Head(NamedTuple):
+    """mean, log_std (..., n_actions) of the Gaussian; values (..., n_values): of the return, then of the cost."""
+
+    mean: Array
+    log_std: Array
+    values: Array
+
+
+def _dense(n: int, gain: float, name: str) -> nn.Dense:
+    return nn.Dense(n, kernel_init=nn.initializers.orthogonal(gain), name=name)
+
+
+class MLP(nn.Module):
+    """tanh layers of the sizes ``hidden`` and a linear one of ``n_out``; orthogonal weights, ``gain`` of the last."""
+
+    hidden: tuple[int, ...]
+    n_out: int
+    gain: float = 1.0
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """(..., n_in) -> (..., n_out)."""
+        for i, n in enumerate(self.hidden):
+            x = nn.tanh(_dense(n, ROOT2, f"layer{i}")(x))
+        return _dense(self.n_out, self.gain, "last")(x)
+
+
+class ActorCritic(nn.Module):
+    """Policy and values, in networks of their own behind one recurrent layer (``recurrent`` units, 0 for none).
+
+    n_history: so many last numbers of the observation are a history, which an encoder turns into ``context`` numbers
+    first (see :mod:`.context`); 0 for none. state_std: the deviation depends on the observation. The Gaussian's mean
+    begins near 0 with deviation ``std``.
+    """
+
+    n_actions: int
+    hidden: tuple[int, ...] = (64, 64)
+    recurrent: int = 0
+    n_values: int = 1
+    state_std: bool = False
+    std: float = 1.0
+    n_history: int = 0
+    context: int = 8
+
+    def setup(self) -> None:
+        if self.n_history:
+            self.encoder = MLP((32,), self.context, 1.0)
+        if self.recurrent:
+            self.embed = _dense(self.recurrent, ROOT2, "embed")
+            self.cell = nn.GRUCell(self.recurrent)
+        self.actor = MLP(self.hidden, self.n_actions * (2 if self.state_std else 1), 0.01)
+        if self.n_values:
+            self.critic = MLP(self.hidden, self.n_values, 1.0)
+        if not self.state_std:
+            self.log_std = self.param(
+                "log_std", lambda _, shape: jnp.full(shape, float(np.log(self.std))), (self.n_actions,)
+            )
+
+    def encode(self, x: Array) -> Array:
+        """The observation, its history turned into a context."""
+        if not self.n_history:
+            return x
+        now, past = jnp.split(x, [x.shape[-1] - self.n_history], axis=-1)
+        return jnp.concatenate([now, nn.tanh(self.encoder(past))], axis=-1)
+
+    def embedded(self, x: Array) -> Array:
+        """(..., recurrent), what the recurrent layer reads."""
+        return nn.tanh(self.embed(x))
+
+    def remember(self, memory: Array, embedded: Array) -> Array:
+        """The memory (..., recurrent) after one observation."""
+        return self.cell(memory, embedded)[0]
+
+    def heads(self, memory: Array, x: Array) -> Head:
+        """What follows from the memory and the encoded observation."""
+        if self.recurrent:
+            x = jnp.concatenate([memory, x], axis=-1)
+        out = self.actor(x)
+        if self.state_std:
+            mean, raw = jnp.split(out, 2, axis=-1)
+            log_std = raw + float(np.log(self.std))
+        else:
+            mean, log_std = out, jnp.broadcast_to(self.log_std, out.shape)
+        values = self.critic(x) if self.n_values else jnp.zeros((*mean.shape[:-1], 0))
+        return Head(mean, jnp.clip(log_std, *LOG_STD), values)
+
+    def __call__(self, memory: Array, x: Array) -> tuple[Array, Head]:
+        """One step: memory (..., recurrent), x (..., n_observations), normalised."""
+        x = self.encode(x)
+        if self.recurrent:
+            memory = self.remember(memory, self.embedded(x))
+        return memory, self.heads(memory, x)
+
+
+def unroll(net: ActorCritic, params: Any, memory: Array, x: Array, first: Array) -> Head:
+    """Heads (n_times, n, ...) along x (n_times, n, n_observations); the memory (n, recurrent) is emptied where first
+    (n_times, n). Only the recurrent layer runs step by step."""
+
+    def call(method: Any, *args: Any) -> Any:
+        return net.apply(params, *args, method=method)
+
+    x = call(ActorCritic.encode, x)
+    if not net.recurrent:
+        return call(ActorCritic.heads, memory, x)
+
+    def step(memory: Array, now: tuple[Array, Array]) -> tuple[Array, Array]:
+        embedded, first = now
+        memory = call(ActorCritic.remember, jnp.where(first[:, None], 0.0, memory), embedded)
+        return memory, memory
+
+    _, memories = jax.lax.scan(step, memory, (call(ActorCritic.embedded, x), first))
+    return call(ActorCritic.heads, memories, x)
+
+
+class Critics(nn.Module):
+    """``n`` independent action values: (..., n_observations), (..., n_actions) -> (n, ...)."""
+
+    n: int
+    hidden: tuple[int, ...] = (64, 64)
+
+    @nn.compact
+    def __call__(self, x: Array, action: Array) -> Array:
+        many = nn.vmap(
+            MLP, variable_axes={"params": 0}, split_rngs={"params": True}, in_axes=None, out_axes=0, axis_size=self.n
+        )
+        return many(self.hidden, 1, 1.0)(jnp.concatenate([x, action], axis=-1))[..., 0]
+
+
+def log_prob(head: Head, action: Array) -> Array:
+    """(...,) log density of action (..., n_actions) under the head's Gaussian."""
+    z = (action - head.mean) * jnp.exp(-head.log_std)
+    return -jnp.sum(0.5 * z**2 + head.log_std + 0.5 * jnp.log(2 * jnp.pi), axis=-1)
+
+
+def entropy(head: Head) -> Array:
+    """(...,) nats."""
+    return jnp.sum(head.log_std + 0.5 * jnp.log(2 * jnp.pi * jnp.e), axis=-1)
+
+
+def squash(head: Head, noise: Array) -> tuple[Array, Array]:
+    """(action, log density) of tanh(mean + std * noise), (..., n_actions) and (...,)."""
+    raw = head.mean + jnp.exp(head.log_std) * noise
+    # log(1 - tanh(x)^2) without cancellation
+    change = 2.0 * (jnp.log(2.0) - raw - jax.nn.softplus(-2.0 * raw))
+    gaussian = -0.5 * noise**2 - head.log_std - 0.5 * jnp.log(2 * jnp.pi)
+    return jnp.tanh(raw), jnp.sum(gaussian - change, axis=-1)
