@@ -28,9 +28,9 @@ class LoopEnvironmentState(NamedTuple):
 class LoopEnvironment:
     """Control windows of a loop as steps; made by :meth:`create`.
 
-    The observation is the loop's own (the features of its sensing, or the window as it arrived, flattened), never ground
-    truth. Actions in [-1, 1] span what the loop takes: [-1, 1] itself where it is bipolar, else [0, 1] with -1 for
-    nothing. ``draw`` gives each episode its own person and drift; the first window of an episode is without
+    The observation is the loop's own (the features of its sensing, or the window as it arrived, flattened), never
+    ground truth. Actions in [-1, 1] span what the loop takes: [-1, 1] itself where it is bipolar, else [0, 1] with -1
+    for nothing. ``draw`` gives each episode its own person and drift; the first window of an episode is without
     stimulation. ``info``: ``applied_action`` (n_actions,) as delivered, in the unit of the action; ``applied``
     (n_stim,) relative to the largest current; ``marker``, ``vetoes``, ``seconds`` (); ``usable`` () bool, False where
     the packet was lost or nothing of it but blanked samples.
@@ -56,12 +56,14 @@ class LoopEnvironment:
             closed, drawn = jax.make_jaxpr(lambda key: draw(loop, key), return_shape=True)(example)
             leaves = jax.tree.leaves(drawn)
             if jax.tree.structure(drawn) != structure or [(x.shape, x.dtype) for x in leaves] != shapes:
-                raise InputError("draw changes the structure, a shape or a type of the loop; wanted other numbers alone")
+                raise InputError(
+                    "draw changes the structure, a shape or a type of the loop; wanted other numbers alone"
+                )
             varies = depends_on_input(closed.jaxpr)
         observation = jax.eval_shape(lambda key: loop.begin(key)[1].observation, example)
         return cls(
-            loop=loop, n_windows=jnp.int32(n_windows), n_observations=observation.size, n_actions=loop.n_stim, draw=draw,
-            varies=varies,
+            loop=loop, n_windows=jnp.int32(n_windows), n_observations=observation.size, n_actions=loop.n_stim,
+            draw=draw, varies=varies,
         )  # fmt: skip
 
     def reset(self, key: Array) -> tuple[LoopEnvironmentState, Array]:
@@ -84,10 +86,10 @@ class LoopEnvironment:
             "usable": reading.fresh & ~jnp.all(reading.blanked),
         }  # fmt: skip
         terminated = jnp.asarray(outcome.terminated, bool)
+        truncated = (n >= self.n_windows) & ~terminated
         transition = Transition(
-            jnp.ravel(outcome.observation), outcome.reward, outcome.cost, terminated, (n >= self.n_windows) & ~terminated,
-            info,
-        )  # fmt: skip
+            jnp.ravel(outcome.observation), outcome.reward, outcome.cost, terminated, truncated, info
+        )
         return LoopEnvironmentState(state.own, after, n), transition
 
     def episode(self, state: LoopEnvironmentState) -> Loop:
