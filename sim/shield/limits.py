@@ -21,6 +21,8 @@ MICROAMPERE = 100
 LARGEST = 1 << 22  # 42 mA, beyond every ceiling: a larger request is this one
 BIG = 1 << 30  # no limit
 N_BUCKETS = 24
+MOST_CONTACTS = 128
+LONGEST_TICK = 5.0  # s
 SECOND = 10_000_000  # us x 0.1 Hz in a second: a pulse of width w us fills w x rate / SECOND of the time
 
 
@@ -63,14 +65,20 @@ class Limits(NamedTuple):
     good_windows: int
 
 
+def check_contacts(n_stim: Any) -> None:
+    """InputError unless a shield can have ``n_stim`` contacts (sums of more would not fit into 32 bits)."""
+    if isinstance(n_stim, bool) or not isinstance(n_stim, int) or not 1 <= n_stim <= MOST_CONTACTS:
+        raise InputError(f"n_stim is {n_stim!r}; a shield wants 1 to {MOST_CONTACTS} contacts")
+
+
 def compile_limits(profile: Profile, tick_s: float) -> Limits:
     """The limits of ``profile`` for a shield that decides every ``tick_s`` s.
 
-    InputError where the tick is out of 0.1 ms to 10 s, longer than the watchdog, or so short that the slew is below the
+    InputError where the tick is out of 0.1 ms to 5 s, longer than the watchdog, or so short that the slew is below the
     resolution.
     """
-    if not (isinstance(tick_s, int | float) and 1e-4 <= tick_s <= 10.0):
-        raise InputError(f"tick_s of the shield is {tick_s!r}; wanted 0.0001 to 10 s")
+    if not (isinstance(tick_s, int | float) and 1e-4 <= tick_s <= LONGEST_TICK):
+        raise InputError(f"tick_s of the shield is {tick_s!r}; wanted 0.0001 to {LONGEST_TICK:g} s")
     ceilings = CEILINGS[profile.device]
     tick = _exact(tick_s)
     pulsed, rated = ceilings.kind == "pulses", ceilings.kind != "direct"
@@ -81,7 +89,7 @@ def compile_limits(profile: Profile, tick_s: float) -> Limits:
         )
     if profile.watchdog < tick_s:
         raise InputError(
-            f"a watchdog of {profile.watchdog:g} s is shorter than the tick of {tick_s:g} s; shorten the tick"
+            f"a watchdog of {profile.watchdog:g} s is shorter than the tick of {tick_s:g} s; make either fit"
         )
     # units of the dose belong to the device, so that profiles of one device count alike
     most = _ceil(_exact(ceilings.total) * 10**6)

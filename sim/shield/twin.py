@@ -10,7 +10,7 @@ from jax import Array, lax
 
 from ..errors import InputError
 from ..pytree import component, static
-from .limits import BIG, LARGEST, MICROAMPERE, N_BUCKETS, SECOND, UNIT, Limits, Span, compile_limits
+from .limits import BIG, LARGEST, MICROAMPERE, N_BUCKETS, SECOND, UNIT, Limits, Span, check_contacts, compile_limits
 from .profile import Profile
 from .vetoes import Mode, Veto
 
@@ -70,8 +70,7 @@ class ShieldTwin:
     def create(cls, profile: Profile | str, n_stim: int, tick_s: float, operator: str = "none") -> "ShieldTwin":
         """profile: or a device's name, for its usual settings; tick_s: s of a control window. InputError as
         for :func:`~neurodrift.sim.shield.limits.compile_limits`."""
-        if n_stim < 1:
-            raise InputError(f"n_stim is {n_stim}; a shield wants 1 contact or more")
+        check_contacts(n_stim)
         if operator not in OPERATORS:
             raise InputError(f"unknown operator {operator!r} of the shield; use one of {', '.join(OPERATORS)}")
         profile = Profile.preset(profile) if isinstance(profile, str) else profile
