@@ -9,6 +9,7 @@ from neurodrift.scenarios.validate.table import MODULES, summary, validate
 TITLES = {
     "stn_gpe": "Subthalamic nucleus and pallidum", "thalamocortical": "Thalamocortical column asleep",
     "eirs": "Corticothalamic loop", "controller": "Reference test of stimulation controllers",
+    "closed_loop": "Reference test of stimulation controllers, through the whole loop",
     "physics_head": "Head and recording", "spiking": "Spiking networks",
     "oscillators": "Ensembles of oscillators", "intracortical": "Intracortical units",
 }  # fmt: skip
