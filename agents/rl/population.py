@@ -173,7 +173,7 @@ def advance(worlds: Population, bank: Bank, lanes: Lanes, actions: Array) -> tup
 
     def renew(now: tuple[Any, ...]) -> tuple[Any, ...]:
         number = lanes.serial + jnp.arange(n_envs, dtype=jnp.uint32)
-        index = (_mix(number) % jnp.uint32(n_bank)).astype(jnp.int32)
+        index = (mix(number) % jnp.uint32(n_bank)).astype(jnp.int32)
         own, state, observation = jax.tree.map(lambda leaf: leaf[index], tuple(bank))
         return jax.tree.map(
             lambda new, old: _select(done, new, old), (own, jax.vmap(rekey)(state, number), observation), now
@@ -217,7 +217,7 @@ def _tidy(transition: Transition) -> Transition:
     return Transition(observation, reward, cost, terminated, truncated & ~terminated, transition.info)
 
 
-def _mix(x: Array) -> Array:
+def mix(x: Array) -> Array:
     """A bijection of uint32 that avalanches (constants of C. Wellons' lowbias32)."""
     x = (x ^ (x >> 16)) * jnp.uint32(0x7FEB352D)
     x = (x ^ (x >> 15)) * jnp.uint32(0x846CA68B)

@@ -13,6 +13,7 @@ from ...sim.noise import normal
 from ...sim.pytree import component, static
 from .constraint import Limit
 from .environment import applied, usable
+from .metrics import told
 from .moments import Moments, Scale, accumulate, grown, no_moments, no_scale, normalise, seen, unit
 from .networks import ActorCritic, Head, entropy, log_prob, unroll
 from .optimise import adam, descend
@@ -192,18 +193,8 @@ class PPO:
         last = head(jnp.where(lanes.first[:, None], 0.0, memory), lanes.observation)[2].values
         values = jnp.concatenate([batch.values[1:], last[None]])
         batch = batch._replace(following=jnp.where(batch.done[..., None], batch.following, values))
-        n_ended = jnp.sum(ended.done)
-
-        def mean(total: Array) -> Array:
-            return jnp.where(n_ended > 0, jnp.sum(total) / jnp.maximum(n_ended, 1), jnp.nan)
-
-        counted = jnp.maximum(jnp.sum(batch.weight), 1.0)
-        metrics = {
-            "reward": jnp.sum(batch.reward) / counted, "cost": jnp.sum(batch.cost) / counted,
-            "episodes": n_ended, "return": mean(ended.total), "episode_cost": mean(ended.cost),
-            "length": mean(ended.length), "usable": jnp.mean(batch.weight), "dose": jnp.mean(jnp.abs(delivered)),
-            "observations": observations.reshape(-1, observations.shape[-1]),
-        }  # fmt: skip
+        metrics = told(batch.reward, batch.cost, batch.weight, delivered, ended)
+        metrics["observations"] = observations.reshape(-1, observations.shape[-1])
         if self.limit is not None:
             metrics["constrained_cost"] = metrics["episode_cost" if self.limit.per_episode else "cost"]
         before = state.memory

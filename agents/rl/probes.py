@@ -142,8 +142,8 @@ class Memory(_Probe):
 class Constrained(_Probe):
     """One step, reward -(action - 1)^2, cost (action + 1) / 2.
 
-    With a mean cost of at most 0.75 the best action is 0.5, and the multiplier there 2: 2 (1 - action) = multiplier / 2.
-    Without a limit it is 1.
+    With a mean cost of at most 0.75 the best action is 0.5, and the multiplier there 2, by 2 (1 - action) =
+    multiplier / 2. Without a limit it is 1.
     """
 
     def reset(self, key: Array) -> tuple[ProbeState, Array]:
