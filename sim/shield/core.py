@@ -70,7 +70,7 @@ def decide(
         faults |= Veto.STALE
     if not finite:
         faults |= Veto.SENSOR
-    if waited > limits.watchdog:
+    if waited >= limits.watchdog + given:
         faults |= Veto.WATCHDOG
     if gap <= 0:
         faults |= Veto.CLOCK

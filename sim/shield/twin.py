@@ -75,15 +75,16 @@ class ShieldTwin:
             raise InputError(f"unknown operator {operator!r} of the shield; use one of {', '.join(OPERATORS)}")
         profile = Profile.preset(profile) if isinstance(profile, str) else profile
         limits = compile_limits(profile, tick_s)
-        leaves = Limits(*(Span(*map(jnp.int32, x)) if isinstance(x, Span) else jnp.int32(x) for x in limits))
-        return cls(limits=leaves, n_stim=n_stim, operator=operator)
+        leaves: list[Any] = [Span(*map(jnp.int32, x)) if isinstance(x, Span) else jnp.int32(x) for x in limits]
+        return cls(limits=Limits(*leaves), n_stim=n_stim, operator=operator)
 
     def init(self, armed: bool = True) -> ShieldState:
         """Before the first tick; not armed: in the fall-back until re-armed, as a device starts."""
+        limits: Any = self.limits
         zero, none = jnp.int32(0), jnp.zeros(self.n_stim, jnp.int32)
         count = Count(jnp.zeros(N_BUCKETS + 1, jnp.int32), zero, zero)
         return ShieldState(
-            delivered=none, held=none, held_width=self.limits.width, held_rate=self.limits.rate, tick=zero,
+            delivered=none, held=none, held_width=limits.width, held_rate=limits.rate, tick=zero,
             started=zero, waited=zero, mode=jnp.int32(Mode.ARMED if armed else Mode.FALLBACK), good=zero,
             duty=count, on_time=count, dose=count, remainder=zero,
         )  # fmt: skip
@@ -112,7 +113,7 @@ class ShieldTwin:
             raise InputError(
                 f"the request has shape {request.shape}; wanted ({self.n_stim},), one current in A for each contact"
             )
-        limits = self.limits
+        limits: Any = self.limits
         given, finite, rearm = jnp.asarray(given), jnp.asarray(finite), jnp.asarray(rearm)
 
         # the clock
@@ -134,7 +135,7 @@ class ShieldTwin:
         vetoes |= _bit(given & ~sound, Veto.MALFORMED)
         vetoes |= _bit(~age_known | (age_us < 0) | (age_us > limits.stale), Veto.STALE)
         vetoes |= _bit(~finite, Veto.SENSOR)
-        vetoes |= _bit(waited > limits.watchdog, Veto.WATCHDOG)
+        vetoes |= _bit(waited >= limits.watchdog + given, Veto.WATCHDOG)
         vetoes |= _bit(gap <= 0, Veto.CLOCK)
         fault = vetoes != 0
         rearming = rearm if self.operator == "none" else jnp.asarray(True)
@@ -243,7 +244,7 @@ def _or_default(value: Any, factor: float, largest: int, default: Array) -> tupl
     return jnp.maximum(whole, 0), finite
 
 
-def _weight(limits: Limits, width: Array, rate: Array) -> Array:
+def _weight(limits: Any, width: Array, rate: Array) -> Array:
     """() of the dose, 1 or more; see :mod:`neurodrift.sim.shield.limits`."""
     return jnp.maximum(lax.div(width * rate + limits.share - 1, limits.share), 1)
 
@@ -261,7 +262,7 @@ def _level(size: Array, budget: Array) -> Array:
     return jnp.where(rest > 0, level, BIG)
 
 
-def _advance(count: Count, span: Span, elapsed: Array) -> Count:
+def _advance(count: Count, span: Any, elapsed: Array) -> Count:
     """The window, moved on by ``elapsed`` ticks: buckets that have left it are emptied."""
     position = count.position + elapsed
     steps = lax.div(position, span.length)
@@ -278,7 +279,7 @@ def _add(count: Count, amount: Array) -> Count:
     return count._replace(buckets=count.buckets + jnp.where(here, amount.astype(jnp.int32), 0))
 
 
-def _left(limits: Limits, dose: Count, remainder: Array) -> Array:
+def _left(limits: Any, dose: Count, remainder: Array) -> Array:
     """() what is left of the dose, at most BIG."""
     units = limits.dose.limit - jnp.sum(dose.buckets)
     whole = jnp.clip(units, 0, lax.shift_right_logical(jnp.int32(BIG), limits.shift))
