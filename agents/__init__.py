@@ -3,6 +3,7 @@
 from .averaging import Average, RelativeToTrend
 from .burst import Burst
 from .controller import Controller, Law
+from .devices import adaptive_dbs, responsive
 from .feedback import PI, Proportional
 from .open_loop import Coin, Constant, Off, Random
 from .policy import Policy
@@ -15,5 +16,6 @@ from .tuning import AtLeastBenefit, AtMostDose, Candidate, Range, Tuned, Weighte
 __all__ = [
     "PI", "AtLeastBenefit", "AtMostDose", "Average", "Burst", "Candidate", "Coin", "Constant", "Controller",
     "DualThreshold", "Law", "Off", "Persistence", "Policy", "Proportional", "PulseSkipping", "Ramp", "Ramped",
-    "Random", "RandomMatched", "Range", "RelativeToTrend", "Threshold", "Tuned", "Weighted", "evaluate", "front", "tune",
+    "Random", "RandomMatched", "Range", "RelativeToTrend", "Threshold", "Tuned", "Weighted", "adaptive_dbs",
+    "evaluate", "front", "responsive", "tune",
 ]  # fmt: skip

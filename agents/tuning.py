@@ -142,7 +142,7 @@ def tune(
     loop: a loop, or a function of a key that makes one (another person, another drift, for every seed). space: leaf ->
     range, nested fields joined by dots. n_windows, of which the first ``skip`` do not count. search: "random" (Latin
     hypercube, ``n_candidates`` on ``n_seeds`` each), "halving" (the same, then the better ``keep`` share goes on
-    to as many more runs on new seeds, shared among fewer, until two or fewer are left), or "grid" (as many points a
+    to as many more runs on new seeds, shared among fewer, until two are left), or "grid" (as many points a
     side as ``n_candidates`` allow). InputError for a leaf that there is not, a range that cannot be, and a symptom
     that is not above 0 without stimulation.
     """
@@ -163,20 +163,22 @@ def tune(
     n_pairs = len(values) * n_seeds
     alive = [len(values)]
     while search == "halving" and alive[-1] > 2:
-        alive.append(max(math.floor(alive[-1] * keep), 1))
-    measured: list[list[tuple[float, float]]] = [[] for _ in values]
+        alive.append(max(math.floor(alive[-1] * keep), 2))
+    measured: list[list[tuple[float, float, float]]] = [[] for _ in values]
     order = np.arange(len(values))
     each = [n_pairs // n for n in alive]
     keys = tuning_keys(key, sum(each))
-    off = float(np.mean(np.asarray(_silent(loop, n_windows, skip, keys))))
-    if not off > 0:
+    off = np.asarray(_silent(loop, n_windows, skip, keys), float)
+    if not np.mean(off[: each[0]]) > 0:
         raise InputError(
-            f"the symptom without stimulation is {off:g}; benefit is relative to it, so it must be above 0"
+            f"the symptom without stimulation is {np.mean(off[: each[0]]):g}; benefit is relative to it, so it must be"
+            " above 0 (more seeds or windows may hold some)"
         )
 
     def summary(n: int) -> tuple[float, float, float]:
-        marker, dose = np.mean(measured[n], axis=0)
-        benefit = 1.0 - marker / off
+        # beside no stimulation on the very seeds that the candidate ran on
+        marker, dose, silent = np.mean(measured[n], axis=0)
+        benefit = 1.0 - marker / silent
         return benefit, float(dose), _finite(objective.score(float(benefit), float(dose)))
 
     for number, (n_alive, n_each) in enumerate(zip(alive, each)):
@@ -186,8 +188,8 @@ def tune(
         seeds = np.resize(np.tile(np.arange(n_each), n_alive), n_pairs) + sum(each[:number])
         found = _measure(tuple(ranges), n_windows, skip, *_split(loop), policy, values[which], keys[seeds])
         marker, dose = np.asarray(found["marker"]), np.asarray(found["dose"])
-        for n, m, d in list(zip(which, marker, dose))[: n_alive * n_each]:
-            measured[n].append((float(m), float(d)))
+        for n, *row in list(zip(which, marker, dose, off[seeds]))[: n_alive * n_each]:
+            measured[n].append(tuple(map(float, row)))  # pyright: ignore[reportArgumentType]
         order = np.array(sorted(order, key=lambda n: -summary(n)[2]))
         if progress is not None:
             progress((number + 1) * n_pairs, len(alive) * n_pairs)
@@ -195,7 +197,7 @@ def tune(
         Candidate(dict(zip(ranges, map(float, row))), *summary(n), len(measured[n])) for n, row in enumerate(values)
     ]
     best = table[order[0]]
-    return Tuned(with_leaves(policy, best.values), best, table, off, _words(keys))
+    return Tuned(with_leaves(policy, best.values), best, table, float(np.mean(off)), _words(keys))
 
 
 SEARCHES = ("halving", "random", "grid")
@@ -213,9 +215,9 @@ def evaluate(
 ) -> dict[str, dict[str, np.ndarray]]:
     """Policies on the same held-out seeds: name -> measure -> (n_seeds,).
 
-    ``marker`` (mean symptom), ``benefit`` (1 - marker relative to no stimulation on the same seed), ``dose`` (mean
-    square of the amplitude), ``time_on``, ``energy`` (W, mean), ``charge`` (C a second), ``vetoes`` (share of windows
-    in which the shield changed the request). InputError where a seed is among those that one of ``tuned`` used.
+    ``marker`` (mean symptom), ``benefit`` (1 - marker relative to no stimulation on the same seed, not a number where
+    there was no symptom), ``dose`` (mean square of the amplitude), ``time_on``, ``energy`` (W, mean), ``charge`` (C a
+    second), ``vetoes`` (share of windows in which the shield changed the request). InputError where a seed is among those that one of ``tuned`` used.
     """
     keys = evaluation_keys(key, n_seeds)
     words = {tuple(row) for row in _words(keys)}
@@ -228,7 +230,8 @@ def evaluate(
         nothing = np.zeros((n_seeds, 0), np.float32)
         rows = _measure((), n_windows, skip, *_split(loop), policy, nothing, keys)
         found[name] = {what: np.asarray(value) for what, value in rows.items()}
-        found[name]["benefit"] = 1.0 - found[name]["marker"] / off
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found[name]["benefit"] = np.where(off > 0, 1.0 - found[name]["marker"] / off, np.nan)
     return found
 
 

@@ -53,7 +53,7 @@ def beta_loop() -> Loop:
     plant = brain_plant(
         "stuart_landau", "beta", montage=("P4",), reference="infinity", sfreq=SFREQ, window_s=TICK,
         max_current=MAX_CURRENT,
-        entry=InformationalLesion.create([[1.0 / MAX_CURRENT]], tau_fast=EFFECT_S, share=0.0),
+        entry=InformationalLesion.create(np.array([[1.0 / MAX_CURRENT]]), tau_fast=EFFECT_S, share=0.0),
     )  # fmt: skip
     n_times = round(TICK * SFREQ)
     return Loop(
@@ -117,7 +117,7 @@ class Runs:
 
 def _smooth(amplitude: np.ndarray) -> np.ndarray:
     keep = np.exp(-TICK / BURST_S)
-    return lfilter([1 - keep], [1, -keep], amplitude, axis=-1)
+    return np.asarray(lfilter([1 - keep], [1, -keep], amplitude, axis=-1))
 
 
 def measure(n_runs: int, seconds: float, only: tuple[str, ...] | None = None) -> dict[str, np.ndarray]:
