@@ -1,16 +1,23 @@
 """Features and estimators of readings: what a controller decides on."""
 
 from .applied import Applied
+from .ar_hilbert import ArHilbert
 from .band_power import BandPower
 from .bands import RHYTHMS, band_features
 from .base import Sensing
 from .compose import Mixed, Ratio, Stack, Standard
+from .ec_hilbert import EcHilbert
+from .educated import EducatedPrediction
 from .envelope import Envelope
 from .history import History
 from .iir import Filter
+from .kalman import KalmanPhase
 from .line_length import LineLength
+from .phase import phase_of
+from .phase_locked_loop import PhaseLockedLoop
 
 __all__ = [
-    "RHYTHMS", "Applied", "BandPower", "Envelope", "Filter", "History", "LineLength", "Mixed", "Ratio", "Sensing",
-    "Stack", "Standard", "band_features",
+    "RHYTHMS", "Applied", "ArHilbert", "BandPower", "EcHilbert", "EducatedPrediction", "Envelope", "Filter", "History",
+    "KalmanPhase", "LineLength", "Mixed", "PhaseLockedLoop", "Ratio", "Sensing", "Stack", "Standard", "band_features",
+    "phase_of",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ against the sampling rate.
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -72,7 +72,8 @@ class Filter:
         check_window("filter", sfreq, n_times)
         low, high = check_band(band, sfreq)
         check_order(order)
-        return cls.create(butter(order, (low, high), "bandpass", fs=sfreq, output="sos"), n_times)
+        sos: Any = butter(order, (low, high), "bandpass", fs=sfreq, output="sos")
+        return cls.create(sos, n_times)
 
     @property
     def n_times(self) -> int:
