@@ -44,7 +44,7 @@ TASKS: dict[str, TaskSpec] = {
     ),
     "pd_adbs_dual_drift": TaskSpec(
         "Adaptive deep brain stimulation under drift",
-        "as pd_adbs_onoff, with a contact that is encapsulated and an effect that wanes, so that a threshold grows stale",
+        "as pd_adbs_onoff, with a contact that is encapsulated and an effect that wanes: thresholds grow stale",
         "pd_adbs_dual_drift", 2400, "beta amplitude", "of OFF stimulation and medication", "PdAdbsDualDrift",
     ),
     "sync_rl_suppress": TaskSpec(
