@@ -1,5 +1,18 @@
 """Reinforcement learning inside one compiled program: algorithms, probes with known answers, trained policies."""
 
+from .constraint import Limit
+from .context import FeedbackSensing, HistorySensing, WithFeedback, WithHistory
+from .continual import Continual
 from .environment import Environment, Transition
+from .gradient import ShortHorizon
+from .learned import Learned, load_trained, save_trained
+from .ppo import PPO
+from .sac import SAC
+from .train import Evaluation, Progress, Training, evaluate, train
+from .trained import Trained
 
-__all__ = ["Environment", "Transition"]
+__all__ = [
+    "PPO", "SAC", "Continual", "Environment", "Evaluation", "FeedbackSensing", "HistorySensing", "Learned", "Limit",
+    "Progress", "ShortHorizon", "Trained", "Training", "Transition", "WithFeedback", "WithHistory", "evaluate",
+    "load_trained", "save_trained", "train",
+]  # fmt: skip

@@ -26,7 +26,7 @@ class Limit:
         excess = jnp.where(jnp.isfinite(cost), cost - self.limit, 0.0)
         return jnp.maximum(multiplier + self.rate * excess, 0.0)
 
-    def weight(self, multiplier: Array, cost: Array) -> Array:
+    def weight(self, multiplier: Array, cost: Array | float) -> Array:
         """What cost counts against reward, () >= 0."""
         excess = jnp.where(jnp.isfinite(cost), cost - self.limit, 0.0)
         return jnp.maximum(multiplier + self.gain * excess, 0.0)

@@ -20,8 +20,8 @@ from .constraint import Limit
 from .environment import applied, usable
 from .metrics import told
 from .moments import Moments, Scale, accumulate, grown, no_moments, no_scale, normalise, seen, unit
-from .networks import ActorCritic, entropy, squash
-from .optimise import adam, descend
+from .networks import ActorCritic, entropy, look, squash
+from .optimise import adam, descend, norm
 from .population import Bank, Lanes, Population, advance, begin_lanes, fill_bank
 from .trained import Trained
 
@@ -129,7 +129,7 @@ class ShortHorizon:
         weight = rollout.weight[..., None]
 
         def loss(params: Any) -> Array:
-            values = net.apply(params, jnp.zeros((*x.shape[:-1], 0)), x)[1].values  # type: ignore[index]
+            values = look(net, params, jnp.zeros((*x.shape[:-1], 0)), x)[1].values
             return jnp.sum(weight * (values - targets) ** 2) / jnp.maximum(jnp.sum(weight), 1.0)
 
         def step(carry: tuple[Any, Any], _: None) -> Any:
@@ -152,8 +152,7 @@ class ShortHorizon:
             scale=grown(state.scale, returned, running), multiplier=multiplier, lanes=lanes, bank=state.bank,
             key=state.key, n_updates=state.n_updates + 1,
         )  # fmt: skip
-        norm = optax.global_norm(gradient)
-        return state, metrics | {"policy_loss": value, "value_loss": errors[-1], "gradient": norm}
+        return state, metrics | {"policy_loss": value, "value_loss": errors[-1], "gradient": norm(gradient)}
 
     def objective(self, worlds: Population, net: ActorCritic, params: Any, state: GradientState) -> tuple[Array, Any]:
         """(minus what a lane expects per step, what was seen): differentiable by ``params``."""
@@ -166,14 +165,14 @@ class ShortHorizon:
         def step(carry: tuple[Lanes, Array, Array, Array], noise: Array) -> Any:
             lanes, running, factor, total = carry
             observation = lanes.observation
-            _, head = net.apply(params, nothing, normalise(state.moments, observation))  # type: ignore[misc]
+            _, head = look(net, params, nothing, normalise(state.moments, observation))
             action = squash(head, noise)[0]
             lanes, transition, ended = advance(worlds, state.bank, lanes, action)
             fine = jax.vmap(usable)(transition) & jnp.all(jnp.isfinite(observation), axis=-1)
             reward, cost = (jnp.where(fine, part, 0.0) for part in (transition.reward, transition.cost))
             done = transition.terminated | transition.truncated
             x = normalise(state.moments, transition.observation)
-            following: Array = net.apply(state.critic, nothing, x)[1].values  # type: ignore[index]
+            following: Array = look(net, state.critic, nothing, x)[1].values
             following = jnp.where(transition.terminated[:, None], 0.0, following)
             both = jnp.stack([reward / scale, cost], axis=-1)[:, : net.n_values]
             total = total + factor * (both @ weights)

@@ -62,7 +62,7 @@ class Learned:
 def save_trained(path: Path | str, trained: Trained, meta: dict[str, Any] | None = None) -> None:
     """Write the policy as safetensors, its architecture and ``meta`` (what JSON can hold) in the header, at once."""
     net = trained.net
-    fields = ("n_actions", "hidden", "recurrent", "n_values", "state_std", "std", "n_history", "context")
+    fields = ("n_actions", "hidden", "recurrent", "n_values", "state_std", "std", "min_std", "n_history", "context")
     header = {
         "net": {name: getattr(net, name) for name in fields}, "squashed": trained.squashed,
         "n_observations": trained.n_observations, "meta": meta or {},

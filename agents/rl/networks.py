@@ -44,7 +44,7 @@ class ActorCritic(nn.Module):
 
     n_history: so many last numbers of the observation are a history, which an encoder turns into ``context`` numbers
     first (see :mod:`.context`); 0 for none. state_std: the deviation depends on the observation. The Gaussian's mean
-    begins near 0 with deviation ``std``.
+    begins near 0 with deviation ``std``, and ``min_std`` always remains of it.
     """
 
     n_actions: int
@@ -53,6 +53,7 @@ class ActorCritic(nn.Module):
     n_values: int = 1
     state_std: bool = False
     std: float = 1.0
+    min_std: float = 0.0
     n_history: int = 0
     context: int = 8
 
@@ -66,9 +67,12 @@ class ActorCritic(nn.Module):
         if self.n_values:
             self.critic = MLP(self.hidden, self.n_values, 1.0)
         if not self.state_std:
-            self.log_std = self.param(
-                "log_std", lambda _, shape: jnp.full(shape, float(np.log(self.std))), (self.n_actions,)
-            )
+            self.log_std = self.param("log_std", lambda _, shape: jnp.full(shape, self.raw), (self.n_actions,))
+
+    @property
+    def raw(self) -> float:
+        """What begins as the logarithm of the deviation."""
+        return float(np.log(max(self.std - self.min_std, 1e-3)))
 
     def encode(self, x: Array) -> Array:
         """The observation, its history turned into a context."""
@@ -92,9 +96,12 @@ class ActorCritic(nn.Module):
         out = self.actor(x)
         if self.state_std:
             mean, raw = jnp.split(out, 2, axis=-1)
-            log_std = raw + float(np.log(self.std))
+            log_std = raw + self.raw
         else:
             mean, log_std = out, jnp.broadcast_to(self.log_std, out.shape)
+        if self.min_std > 0:
+            # smooth, so that the deviation can grow again
+            log_std = jnp.logaddexp(log_std, float(np.log(self.min_std)))
         values = self.critic(x) if self.n_values else jnp.zeros((*mean.shape[:-1], 0))
         return Head(mean, jnp.clip(log_std, *LOG_STD), values)
 
@@ -104,6 +111,11 @@ class ActorCritic(nn.Module):
         if self.recurrent:
             memory = self.remember(memory, self.embedded(x))
         return memory, self.heads(memory, x)
+
+
+def look(net: ActorCritic, params: Any, memory: Array, x: Array) -> tuple[Array, Head]:
+    """(memory, head) after one normalised observation, shapes as in :class:`ActorCritic`."""
+    return net.apply(params, memory, x)  # type: ignore[return-value]
 
 
 def unroll(net: ActorCritic, params: Any, memory: Array, x: Array, first: Array) -> Head:
@@ -134,10 +146,16 @@ class Critics(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, action: Array) -> Array:
+        whole: Any = None  # every critic sees all of the input
         many = nn.vmap(
-            MLP, variable_axes={"params": 0}, split_rngs={"params": True}, in_axes=None, out_axes=0, axis_size=self.n
+            MLP, variable_axes={"params": 0}, split_rngs={"params": True}, in_axes=whole, out_axes=0, axis_size=self.n
         )
         return many(self.hidden, 1, 1.0)(jnp.concatenate([x, action], axis=-1))[..., 0]
+
+
+def judge(critics: Critics, params: Any, x: Array, action: Array) -> Array:
+    """(n, ...) values of action (..., n_actions) at the normalised observation x."""
+    return critics.apply(params, x, action)  # type: ignore[return-value]
 
 
 def log_prob(head: Head, action: Array) -> Array:

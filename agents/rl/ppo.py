@@ -15,7 +15,7 @@ from .constraint import Limit
 from .environment import applied, usable
 from .metrics import told
 from .moments import Moments, Scale, accumulate, grown, no_moments, no_scale, normalise, seen, unit
-from .networks import ActorCritic, Head, entropy, log_prob, unroll
+from .networks import ActorCritic, Head, entropy, log_prob, look, unroll
 from .optimise import adam, descend
 from .population import Bank, Lanes, Population, advance, begin_lanes, fill_bank
 from .trained import Trained
@@ -52,6 +52,18 @@ class Batch(NamedTuple):
     weight: Array  # 0 where nothing may be learnt
 
 
+class Lesson(NamedTuple):
+    """What is learnt from, leaves (n_steps, n_envs, ...) or flat: see :class:`Batch`; targets of the values."""
+
+    x: Array
+    first: Array
+    action: Array
+    log_prob: Array
+    advantage: Array
+    targets: Array
+    weight: Array
+
+
 @component
 class PPO:
     """Clipped PPO with generalised advantage estimation, all lanes in one scan.
@@ -60,7 +72,8 @@ class PPO:
     (of lanes where ``recurrent`` units remember, otherwise of single steps). ``limit`` makes it constrained. ``anneal``
     () updates over which the learning rate falls to a twentieth, 0 for never. ``n_bank`` initial states are computed
     anew at each :meth:`refresh` (once per chunk of :func:`~neurodrift.agents.rl.train.train`), never within a rollout;
-    the first episode of every lane is cut within ``stagger`` steps.
+    the first episode of every lane is cut within ``stagger`` steps. The Gaussian begins with deviation ``std`` and
+    keeps ``min_std``: one that collapsed could no longer follow a multiplier, or drift.
 
     The Gaussian's sample is the *requested* action; [-1, 1] of it reaches the environment, whose shield may deliver
     less. The ratio is of requested actions, because only their density is the policy's; what followed, reward and
@@ -78,6 +91,7 @@ class PPO:
     n_bank: int = static(default=256)
     stagger: int = static(default=0)
     std: float = static(default=0.6)
+    min_std: float = static(default=0.02)
     normalise: bool = static(default=True)
     learning_rate: Array | float = 3e-4
     anneal: Array | float = 0.0
@@ -104,7 +118,8 @@ class PPO:
     def net(self, worlds: Population) -> ActorCritic:
         return ActorCritic(
             n_actions=worlds.sizes[1], hidden=self.hidden, recurrent=self.recurrent,
-            n_values=1 if self.limit is None else 2, state_std=self.state_std, std=self.std, n_history=self.n_history,
+            n_values=1 if self.limit is None else 2, state_std=self.state_std, std=self.std, min_std=self.min_std,
+            n_history=self.n_history,
         )  # fmt: skip
 
     def init(self, worlds: Population, key: Array) -> PPOState:
@@ -137,9 +152,12 @@ class PPO:
         """One rollout and what is learnt from it; metrics are numbers ()."""
         net = self.net(worlds)
         state, batch, memory, metrics = self.rollout(worlds, net, state)
-        params, optimiser, losses = self.learn(
-            net, state.params, state.optimiser, batch, memory, state, stream_key(state.key, "epochs", state.n_updates)
+        rate = self.learning_rate * jnp.where(
+            self.anneal > 0, jnp.clip(1 - state.n_updates / jnp.maximum(self.anneal, 1.0), 0.05, 1.0), 1.0
         )
+        key = stream_key(state.key, "epochs", state.n_updates)
+        lesson = self.lesson(batch, state)
+        params, optimiser, losses = self.learn(net, state.params, state.optimiser, lesson, memory, rate, key)
         multiplier = state.multiplier
         if self.limit is not None:
             multiplier = self.limit.moved(multiplier, metrics["constrained_cost"])
@@ -163,7 +181,7 @@ class PPO:
 
         def head(memory: Array, observation: Array) -> tuple[Array, Array, Head]:
             x = normalise(moments, observation)
-            return x, *net.apply(params, memory, x)  # type: ignore[return-value]
+            return x, *look(net, params, memory, x)
 
         def step(carry: tuple[Lanes, Array, Array], noise: Array) -> Any:
             lanes, memory, running = carry
@@ -202,23 +220,26 @@ class PPO:
         return state, batch, before, metrics
 
     def learn(
-        self, net: ActorCritic, params: Any, optimiser: Any, batch: Batch, memory: Array, state: PPOState, key: Array
+        self,
+        net: ActorCritic,
+        params: Any,
+        optimiser: Any,
+        lesson: Lesson,
+        memory: Array,
+        rate: Array | float,
+        key: Array,
     ) -> tuple[Any, Any, dict[str, Array]]:
-        """(params, optimiser's state, losses) after all epochs over the batch."""
-        advantage, targets = self.advantages(batch, state)
-        data = (batch.x, batch.first, batch.action, batch.log_prob, advantage, targets, batch.weight)
-        rate = self.learning_rate * jnp.where(
-            self.anneal > 0, jnp.clip(1 - state.n_updates / jnp.maximum(self.anneal, 1.0), 0.05, 1.0), 1.0
-        )
+        """(params, optimiser's state, losses) after all epochs over the lesson, leaves (n_steps, n_envs, ...); memory
+        (n_envs, recurrent) before it."""
         method = self.optimiser()
         if not net.recurrent:
-            data = jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), data)
-        n = data[-1].shape[-1]
+            lesson = jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), lesson)
+        n = lesson.weight.shape[-1]
         axis = 1 if net.recurrent else 0
 
         def minibatch(carry: tuple[Any, Any], index: Array) -> Any:
             params, optimiser = carry
-            part = jax.tree.map(lambda a: jnp.take(a, index, axis=axis), data)
+            part = jax.tree.map(lambda a: jnp.take(a, index, axis=axis), lesson)
             start = memory[index] if net.recurrent else jnp.zeros((index.shape[0], 0))
             gradient, losses = jax.grad(self.loss, argnums=1, has_aux=True)(net, params, start, part)
             return descend(method, gradient, optimiser, params, rate), losses
@@ -228,8 +249,8 @@ class PPO:
         (params, optimiser), losses = jax.lax.scan(minibatch, (params, optimiser), orders)
         return params, optimiser, jax.tree.map(jnp.mean, losses)
 
-    def advantages(self, batch: Batch, state: PPOState) -> tuple[Array, Array]:
-        """(advantages (n_steps, n_envs) of the Lagrangian, value targets (n_steps, n_envs, n_values)).
+    def lesson(self, batch: Batch, state: PPOState) -> Lesson:
+        """The batch with the advantages of the Lagrangian, and targets for the values.
 
         Values of the return are in units of :func:`~.moments.unit`, those of the cost in its own. A terminated episode
         has nothing to follow; a truncated one has the value of where it was left.
@@ -240,14 +261,14 @@ class PPO:
             rewards = jnp.concatenate([rewards, batch.cost[..., None]], axis=-1)
         advantage = gae(batch, rewards, self.discount, self.gae)
         targets = advantage + batch.values
-        if self.limit is None:
-            return advantage[..., 0], targets
-        counted = jnp.maximum(jnp.sum(batch.weight), 1.0)
-        cost = jnp.sum(batch.cost) / counted
-        weight = self.limit.weight(state.multiplier, jnp.nan if self.limit.per_episode else cost)
-        return scale * advantage[..., 0] - weight * advantage[..., 1], targets
+        total = advantage[..., 0]
+        if self.limit is not None:
+            cost = jnp.sum(batch.cost) / jnp.maximum(jnp.sum(batch.weight), 1.0)
+            weight = self.limit.weight(state.multiplier, jnp.nan if self.limit.per_episode else cost)
+            total = scale * total - weight * advantage[..., 1]
+        return Lesson(batch.x, batch.first, batch.action, batch.log_prob, total, targets, batch.weight)
 
-    def loss(self, net: ActorCritic, params: Any, memory: Array, part: Any) -> tuple[Array, dict[str, Array]]:
+    def loss(self, net: ActorCritic, params: Any, memory: Array, part: Lesson) -> tuple[Array, dict[str, Array]]:
         """The clipped objective, the values' squared error and the entropy, over what may be learnt from."""
         x, first, action, before, advantage, targets, weight = part
         head = unroll(net, params, memory, x, first)
@@ -279,10 +300,11 @@ class PPO:
 
 
 def gae(batch: Batch, rewards: Array, discount: Array | float, decay: Array | float) -> Array:
-    """Generalised advantages (n_steps, n_envs, n_values) of rewards of that shape (Schulman et al 2016)."""
+    """Generalised advantages (n_steps, n_envs, n_values) of rewards of that shape (Schulman et al 2016); a step that
+    nothing may be learnt from is no surprise, so that none before it is blamed."""
     alive = 1.0 - batch.terminated.astype(jnp.float32)[..., None]
     going = 1.0 - batch.done.astype(jnp.float32)[..., None]
-    error = rewards + discount * alive * batch.following - batch.values
+    error = batch.weight[..., None] * (rewards + discount * alive * batch.following - batch.values)
 
     def back(later: Array, now: tuple[Array, Array]) -> tuple[Array, Array]:
         error, going = now

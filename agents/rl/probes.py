@@ -180,6 +180,36 @@ class HiddenSign(_Probe):
         return ProbeState(state.key, tick, drawn), _end(0.0, reward, terminated=False, truncated=tick >= self.n_steps)
 
 
+@component
+class Mixed:
+    """One of several probes of one observation in each episode, at random; which one is told in as many observations
+    before the probe's own. All of them are learnt in one training."""
+
+    probes: tuple[Any, ...] = (
+        ConstantValue(), ObservedValue(), DiscountedValue(), TruncatedValue(), ActionMatters(), ActionAndObservation(),
+        Constrained(),
+    )  # fmt: skip
+    n_actions: int = static(default=1)
+
+    @property
+    def n_observations(self) -> int:
+        return len(self.probes) + 1
+
+    def seen(self, which: Array | int, observation: Any) -> Array:
+        """The observation () of probe number ``which`` as this environment shows it."""
+        return jnp.concatenate([jax.nn.one_hot(which, len(self.probes)), jnp.reshape(observation, (1,))])
+
+    def reset(self, key: Array) -> tuple[tuple[ProbeState, Array], Array]:
+        which = jax.random.randint(stream_key(key, "probe"), (), 0, len(self.probes))
+        state, observation = jax.lax.switch(which, [probe.reset for probe in self.probes], key)
+        return (state, which), self.seen(which, observation)
+
+    def step(self, state: tuple[ProbeState, Array], action: Array) -> tuple[tuple[ProbeState, Array], Transition]:
+        inner, which = state
+        inner, transition = jax.lax.switch(which, [probe.step for probe in self.probes], inner, action)
+        return (inner, which), transition._replace(observation=self.seen(which, transition.observation))
+
+
 class LinearState(NamedTuple):
     key: Array
     tick: Array

@@ -15,7 +15,7 @@ from .constraint import Limit
 from .environment import applied, usable
 from .metrics import told
 from .moments import Moments, Scale, accumulate, grown, no_moments, no_scale, normalise, seen, unit
-from .networks import ActorCritic, Critics, squash
+from .networks import ActorCritic, Critics, judge, look, squash
 from .optimise import adam, descend
 from .population import Bank, Lanes, Population, advance, begin_lanes, fill_bank
 from .replay import Replay, Steps, no_replay, remember, sample
@@ -50,11 +50,11 @@ class SACState(NamedTuple):
 
 @component
 class SAC:
-    """Twin critics, a squashed Gaussian actor whose entropy is held at ``-n_actions`` nats unless ``target_entropy`` says.
+    """Twin critics and a squashed Gaussian actor whose entropy is held at ``target_entropy`` nats (None: -n_actions).
 
-    One update is ``n_steps`` steps in ``n_envs`` lanes and ``n_gradients`` gradient steps on ``batch`` steps of the last
-    ``capacity``. In the first ``n_random`` updates actions are uniform and nothing is learnt. The critics learn the
-    *delivered* action, not the requested one (I18). ``limit`` makes it constrained: a third critic learns the cost.
+    One update is ``n_steps`` steps in ``n_envs`` lanes and ``n_gradients`` gradient steps on ``batch`` steps of the
+    last ``capacity``. In the first ``n_random`` updates actions are uniform and nothing is learnt. The critics learn
+    the *delivered* action, not the requested one (I18). ``limit`` makes it constrained: a third critic learns the cost.
     Banks and ``stagger`` are as in :class:`~neurodrift.agents.rl.ppo.PPO`.
     """
 
@@ -159,7 +159,7 @@ class SAC:
             lanes, running = carry
             noise, uniform = drawn
             observation = lanes.observation
-            _, head = net.apply(state.learning.actor, jnp.zeros((self.n_envs, 0)), normalise(moments, observation))  # type: ignore[misc]
+            _, head = look(net, state.learning.actor, jnp.zeros((self.n_envs, 0)), normalise(moments, observation))
             action = jnp.where(state.n_updates < self.n_random, uniform, squash(head, noise)[0])
             lanes, transition, ended = advance(worlds, state.bank, lanes, action)
             delivered = jax.vmap(applied)(transition, action)
@@ -202,13 +202,13 @@ class SAC:
         alive = self.discount * (1.0 - steps.terminated.astype(jnp.float32))
 
         def act(actor: Any, x: Array, noise: Array) -> tuple[Array, Array]:
-            return squash(net.apply(actor, memory, x)[1], noise)  # type: ignore[index]
+            return squash(look(net, actor, memory, x)[1], noise)
 
         def mean(a: Array) -> Array:
             return jnp.sum(steps.weight * a, axis=-1) / count
 
         action, density = act(learning.actor, later, noise[0])
-        values: Array = critics.apply(learning.targets, later, action)  # type: ignore[assignment]
+        values = judge(critics, learning.targets, later, action)
         soft = jnp.min(values[:2], axis=0) - temperature * density
         targets = [steps.reward / scale + alive * soft] * 2
         if self.limit is not None:
@@ -216,12 +216,12 @@ class SAC:
         target = jnp.stack(targets)
 
         def critic_loss(params: Any) -> Array:
-            values: Array = critics.apply(params, now, steps.action)  # type: ignore[assignment]
+            values = judge(critics, params, now, steps.action)
             return jnp.sum(mean((values - target) ** 2))
 
         def actor_loss(actor: Any, critic: Any) -> tuple[Array, Array]:
             action, density = act(actor, now, noise[1])
-            values: Array = critics.apply(critic, now, action)  # type: ignore[assignment]
+            values = judge(critics, critic, now, action)
             loss = temperature * density - jnp.min(values[:2], axis=0)
             if self.limit is not None:
                 # the multiplier is in rewards per cost, the critics in units of reward; the sum keeps its size
@@ -256,7 +256,8 @@ class SAC:
         )
 
     def values(self, state: SACState, observation: Array, action: Array) -> Array:
-        """(2 or 3,) what the critics expect of ``action`` (n_actions,): return in rewards, entropy bonus included, twice,
-        then the cost."""
-        values: Array = self.critics().apply(state.learning.critics, normalise(state.moments, observation), action)  # type: ignore[assignment]
+        """(2 or 3,) what the critics expect of ``action`` (n_actions,): the return in rewards, entropy bonus included,
+        twice, then the cost."""
+        x = normalise(state.moments, observation)
+        values = judge(self.critics(), state.learning.critics, x, action)
         return values * jnp.concatenate([jnp.full(2, unit(state.scale)), jnp.ones(values.shape[0] - 2)])

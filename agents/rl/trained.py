@@ -9,7 +9,7 @@ from jax import Array
 from ...sim.noise import normal
 from ...sim.pytree import component, static
 from .moments import Moments, normalise
-from .networks import ActorCritic, squash
+from .networks import ActorCritic, look, squash
 
 
 @component
@@ -35,7 +35,7 @@ class Trained:
 
     def act(self, memory: Array, observation: Array, key: Array | None = None) -> tuple[Array, Array]:
         """(memory, action (n_actions,) in [-1, 1]): the Gaussian's middle, or drawn with a key."""
-        memory, head = self.net.apply(self.params, memory, normalise(self.moments, observation))  # type: ignore[misc]
+        memory, head = look(self.net, self.params, memory, normalise(self.moments, observation))
         noise = jnp.zeros_like(head.mean) if key is None else normal(key, head.mean.shape)
         if self.squashed:
             return memory, squash(head, noise)[0]
@@ -43,7 +43,7 @@ class Trained:
 
     def value(self, memory: Array, observation: Array) -> Array:
         """(n_values,): expected discounted return in the reward's unit, then that of the cost; NaN without a critic."""
-        _, head = self.net.apply(self.params, memory, normalise(self.moments, observation))  # type: ignore[misc]
+        _, head = look(self.net, self.params, memory, normalise(self.moments, observation))
         if not self.net.n_values:
             return jnp.full(1, jnp.nan)
         return head.values * jnp.concatenate([self.unit[None], jnp.ones(self.net.n_values - 1)])
