@@ -52,6 +52,31 @@ TASKS: dict[str, TaskSpec] = {
         "kicks that desynchronise an ensemble of Bonhoeffer-van der Pol or Kuramoto oscillators",
         "sync_rl_suppress", 2000, "collective rhythm", "of the ensemble without kicks", "SyncSuppress",
     ),
+    "et_phaselock": TaskSpec(
+        "Phase-locked stimulation of essential tremor",
+        "pulses at a phase of a tremor that wanders in frequency and in the phase at which it answers",
+        "et_phaselock", 3000, "tremor amplitude", "of OFF stimulation", "EtPhaselock",
+    ),
+    "sz_onset_detect": TaskSpec(
+        "Detection of seizure onset",
+        "a flag to be raised when inhibition fails (Wendling) or an Epileptor seizes; nothing is stimulated",
+        "sz_onset_detect", 2400, "seizing without being noticed", "of the time", "SzOnsetDetect",
+    ),
+    "sz_responsive_abort": TaskSpec(
+        "Responsive stimulation against seizures",
+        "bursts that cut seizures short before fast activity, a share of which nothing reaches",
+        "sz_responsive_abort", 2400, "seizing", "of the time", "SzResponsiveAbort",
+    ),
+    "sleep_so_clicks": TaskSpec(
+        "Auditory clicks in slow oscillations",
+        "clicks in the up state of N2 and N3 sleep enhance slow oscillations, out of phase they do not",
+        "sleep_so_clicks", 3750, "2 - power of slow oscillations", "of sleep without clicks", "SleepSoClicks",
+    ),
+    "anaes_depth": TaskSpec(
+        "Closed-loop anaesthesia",
+        "an infusion that is to hold a depth through a drug that slows GABA-A synapses, seen in alpha",
+        "anaes_depth", 360, "distance of the concentration from its target", "of the target", "AnaesDepth",
+    ),
 }  # fmt: skip
 
 
