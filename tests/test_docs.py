@@ -148,6 +148,34 @@ def test_the_environments_of_the_how_to_run(name, examples):
         assert made["observations"].shape == (4, 31, 250)
 
 
+def test_the_controller_of_the_how_to_is_tuned_and_random_stimulation_lowers_mean_beta_as_much(examples):
+    table = runpy.run_path(str(examples / "controllers.py"))["table"]
+    benefit, dose = ({name: found[what].mean() for name, found in table.items()} for what in ("benefit", "dose"))
+    assert benefit["off"] == 0.0
+    assert dose["continuous"] == 1.0
+    assert dose["tuned"] < 0.7
+    # tuning takes the best of benefit - dose / 2
+    assert benefit["tuned"] - 0.5 * dose["tuned"] > benefit["continuous"] - 0.5
+    assert dose["random, matched"] == pytest.approx(dose["tuned"], abs=0.05)
+    assert benefit["random, matched"] == pytest.approx(benefit["tuned"], abs=0.08)
+
+
+def test_the_law_of_the_how_to_runs_in_a_controller(examples):
+    import jax
+    import jax.numpy as jnp
+
+    from neurodrift.agents import Controller
+    from neurodrift.sim.loop import Reading
+    from neurodrift.sim.sensing import Applied
+
+    law = _load(examples / "controllers_law.py").Deadband(gain=2.0, setpoint=0.1, band=0.2)
+    policy = Controller.create(Applied(), law, 0.1)
+    for seen, answer in ((0.05, 0.0), (0.3, 0.0), (0.5, 0.4), (0.9, 1.0)):
+        reading = Reading(jnp.zeros((1, 5)), jnp.zeros(5, bool), jnp.zeros(()), jnp.asarray(True), jnp.array([seen]))
+        _, action = policy.act(policy.init(), reading, jax.random.key(0))
+        np.testing.assert_allclose(action, [answer], atol=1e-6)
+
+
 def test_the_notebook_beats_chance_and_shows_what_the_tutorial_tells(monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "Agg")
     made = runpy.run_path(str(ROOT / "notebooks/first_drift_scenario.py"))

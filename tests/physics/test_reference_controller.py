@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from neurodrift.scenarios.validate import closed_loop
 from neurodrift.scenarios.validate.controller import EXPECTED, measure
 from neurodrift.scenarios.validate.controller import rows as controller_rows
 from neurodrift.scenarios.validate.row import FAIL
@@ -40,4 +41,17 @@ def test_long_bursts_grow_with_the_delay_while_mean_beta_moves_by_a_few_points(f
 def test_the_fast_rows_of_the_reference_controllers_hold():
     rows = controller_rows(fast=True)
     assert len(rows) > 10
+    assert not [r.name for r in rows if r.status == FAIL]
+
+
+def test_the_same_holds_through_electrode_amplifier_sensing_and_controller():
+    rows = closed_loop.rows(fast=True)
+    assert len(rows) == 5
+    assert not [r.name for r in rows if r.status == FAIL]
+
+
+@pytest.mark.slow
+def test_all_ten_controllers_of_the_reference_are_within_five_points_through_the_whole_loop():
+    rows = closed_loop.rows(fast=False)
+    assert len({r.name.split(":")[0] for r in rows if r.name.startswith("Closed loop, ")}) == 10
     assert not [r.name for r in rows if r.status == FAIL]
