@@ -217,7 +217,8 @@ def evaluate(
 
     ``marker`` (mean symptom), ``benefit`` (1 - marker relative to no stimulation on the same seed, not a number where
     there was no symptom), ``dose`` (mean square of the amplitude), ``time_on``, ``energy`` (W, mean), ``charge`` (C a
-    second), ``vetoes`` (share of windows in which the shield changed the request). InputError where a seed is among those that one of ``tuned`` used.
+    second), ``vetoes`` (share of windows in which the shield changed the request). InputError where a seed is among
+    those that one of ``tuned`` used.
     """
     keys = evaluation_keys(key, n_seeds)
     words = {tuple(row) for row in _words(keys)}
