@@ -221,9 +221,14 @@ class ShieldTwin:
             duty=_add(duty, flows), on_time=_add(on_time, flows), dose=dose, remainder=remainder,
         )  # fmt: skip
         return new, Verdict(
-            applied=delivered.astype(jnp.float32) / float(UNIT), vetoes=vetoes, mode=mode, cost=cost,
-            width=used_width.astype(jnp.float32) / 1e6, rate=used_rate.astype(jnp.float32) / 10.0,
+            applied=_times(delivered, 1 / UNIT), vetoes=vetoes, mode=mode, cost=cost,
+            width=_times(used_width, 1e-6), rate=_times(used_rate, 0.1),
         )  # fmt: skip
+
+
+def _times(whole: Array, unit: float) -> Array:
+    """In SI units. A product, because compilers differ in what they make of a division by a constant."""
+    return whole.astype(jnp.float32) * jnp.float32(unit)
 
 
 def _bit(condition: Array, veto: Veto) -> Array:

@@ -47,16 +47,16 @@ def _narrower(device: str):
 
 
 @st.composite
-def cases(draw, device=None, n_ticks=40):
-    """A random profile of a device and a random, hostile life of ``n_ticks`` ticks at most."""
-    device = device or draw(st.sampled_from(sorted(CEILINGS)))
+def cases(draw, n_ticks=40, shortest=1):
+    """A random profile of a device and a random, hostile life of ``shortest`` to ``n_ticks`` ticks."""
+    device = draw(st.sampled_from(sorted(CEILINGS)))
     tick_s = draw(st.sampled_from([0.1, 0.5, 1.0]))
     profile = _fitting(device, draw(_narrower(device)))
     n_stim = draw(st.integers(1, 3))
     seed = draw(st.integers(0, 2**32 - 1))
     calm = draw(st.sampled_from([0.0, 0.01, 0.1]))
     armed = draw(st.booleans())
-    n = draw(st.integers(1, n_ticks))
+    n = draw(st.integers(shortest, n_ticks))
     stream = hostile(np.random.default_rng(seed), profile, n, 1, n_stim, tick_s, trouble=calm)
     return Case(profile, n_stim, tick_s, armed, stream)
 
