@@ -2,6 +2,7 @@
 
 from .applied import Applied
 from .ar_hilbert import ArHilbert
+from .area import Area
 from .band_power import BandPower
 from .bands import RHYTHMS, band_features
 from .base import Sensing
@@ -17,7 +18,7 @@ from .phase import phase_of
 from .phase_locked_loop import PhaseLockedLoop
 
 __all__ = [
-    "RHYTHMS", "Applied", "ArHilbert", "BandPower", "EcHilbert", "EducatedPrediction", "Envelope", "Filter", "History",
-    "KalmanPhase", "LineLength", "Mixed", "PhaseLockedLoop", "Ratio", "Sensing", "Stack", "Standard", "band_features",
-    "phase_of",
+    "RHYTHMS", "Applied", "ArHilbert", "Area", "BandPower", "EcHilbert", "EducatedPrediction", "Envelope", "Filter",
+    "History", "KalmanPhase", "LineLength", "Mixed", "PhaseLockedLoop", "Ratio", "Sensing", "Stack", "Standard",
+    "band_features", "phase_of",
 ]  # fmt: skip
