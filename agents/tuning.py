@@ -144,7 +144,8 @@ def tune(
     hypercube, ``n_candidates`` on ``n_seeds`` each), "halving" (the same, then the better ``keep`` share goes on
     to as many more runs on new seeds, shared among fewer, until two are left), or "grid" (as many points a
     side as ``n_candidates`` allow). InputError for a leaf that there is not, a range that cannot be, and a symptom
-    that is not above 0 without stimulation.
+    that is not above 0 without stimulation. A candidate that drives a brain out of its physiological bounds is worst of
+    all, whatever its symptom.
     """
     ranges = {name: _range(name, given) for name, given in space.items()}
     if not ranges:
@@ -169,16 +170,17 @@ def tune(
     each = [n_pairs // n for n in alive]
     keys = tuning_keys(key, sum(each))
     off = np.asarray(_silent(loop, n_windows, skip, keys), float)
-    if not np.mean(off[: each[0]]) > 0:
+    usual = float(np.mean(off))
+    if not usual > 0:
         raise InputError(
-            f"the symptom without stimulation is {np.mean(off[: each[0]]):g}; benefit is relative to it, so it must be"
-            " above 0 (more seeds or windows may hold some)"
+            f"the symptom without stimulation is {usual:g}; benefit is relative to it, so it must be above 0 (more"
+            " seeds or windows may hold some)"
         )
 
     def summary(n: int) -> tuple[float, float, float]:
         # beside no stimulation on the very seeds that the candidate ran on
         marker, dose, silent = np.mean(measured[n], axis=0)
-        benefit = 1.0 - marker / silent
+        benefit = (silent - marker) / (silent if silent > 0 else usual)
         return benefit, float(dose), _finite(objective.score(float(benefit), float(dose)))
 
     for number, (n_alive, n_each) in enumerate(zip(alive, each)):
@@ -197,7 +199,7 @@ def tune(
         Candidate(dict(zip(ranges, map(float, row))), *summary(n), len(measured[n])) for n, row in enumerate(values)
     ]
     best = table[order[0]]
-    return Tuned(with_leaves(policy, best.values), best, table, float(np.mean(off)), _words(keys))
+    return Tuned(with_leaves(policy, best.values), best, table, usual, _words(keys))
 
 
 SEARCHES = ("halving", "random", "grid")
@@ -215,10 +217,10 @@ def evaluate(
 ) -> dict[str, dict[str, np.ndarray]]:
     """Policies on the same held-out seeds: name -> measure -> (n_seeds,).
 
-    ``marker`` (mean symptom), ``benefit`` (1 - marker relative to no stimulation on the same seed, not a number where
-    there was no symptom), ``dose`` (mean square of the amplitude), ``time_on``, ``energy`` (W, mean), ``charge`` (C a
-    second), ``vetoes`` (share of windows in which the shield changed the request). InputError where a seed is among
-    those that one of ``tuned`` used.
+    ``marker`` (mean symptom, not a number where the brain left its physiological bounds), ``benefit`` (1 - marker
+    relative to no stimulation on the same seed, not a number where there was no symptom), ``dose`` (mean square of the
+    amplitude), ``time_on``, ``energy`` (W, mean), ``charge`` (C a second), ``vetoes`` (share of windows in which the
+    shield changed the request). InputError where a seed is among those that one of ``tuned`` used.
     """
     keys = evaluation_keys(key, n_seeds)
     words = {tuple(row) for row in _words(keys)}
@@ -271,6 +273,7 @@ def _kept(outcome: Outcome) -> dict[str, Array]:
     return {
         "marker": outcome.marker, "dose": jnp.mean(u**2), "time_on": jnp.any(u != 0).astype(jnp.float32),
         "energy": stim.energy, "charge": stim.charge, "vetoes": (outcome.vetoes != 0).astype(jnp.float32),
+        "in_bounds": outcome.window.truth.get("in_bounds", jnp.asarray(True)),
     }  # fmt: skip
 
 
@@ -285,7 +288,9 @@ def _measure(
         closed: Any = loop if make is None else make(stream_key(key, "person"))
         candidate = with_leaves(policy, dict(zip(names, value)))
         kept = run_loop(closed, candidate, n_windows, key, _kept)
+        fine = jnp.all(kept.pop("in_bounds"))
         means = {name: jnp.mean(rows[skip:]) for name, rows in kept.items()}
+        means["marker"] = jnp.where(fine, means["marker"], jnp.nan)
         source = closed.plant.source
         window_s = source.n_times / source.sfreq
         return means | {name: means[name] / window_s for name in ("energy", "charge")}

@@ -1,5 +1,6 @@
 """The tuner, on a loop whose best settings are known in closed form."""
 
+import dataclasses
 from types import SimpleNamespace
 from typing import ClassVar, NamedTuple
 
@@ -41,6 +42,7 @@ class Outcome(NamedTuple):
 
 class Window(NamedTuple):
     stim: object
+    truth: dict
 
 
 class Stim(NamedTuple):
@@ -53,6 +55,7 @@ class Toy:
     """A symptom of (1 - u)^2, times a severity that differs from seed to seed, and a feature that is the severity."""
 
     severity: jax.Array
+    bound: float = 2.0
     n_stim: ClassVar = 1
     plant: ClassVar = SimpleNamespace(source=SimpleNamespace(n_times=5, sfreq=10.0))
 
@@ -63,7 +66,13 @@ class Toy:
         u = jnp.clip(action, 0.0, 1.0)
         reading = Reading(self.severity[None, None], jnp.zeros(1, bool), jnp.zeros(()), jnp.asarray(True), u)
         stim = Stim(2.0 * u[0], 0.5 * u[0])
-        return (), Outcome(reading, Window(stim), u, jnp.uint32(u[0] > 0.9), self.severity * (1 - u[0]) ** 2)
+        return (), Outcome(
+            reading,
+            Window(stim, {"in_bounds": u[0] < self.bound}),
+            u,
+            jnp.uint32(u[0] > 0.9),
+            self.severity * (1 - u[0]) ** 2,
+        )
 
 
 def toy(key):
@@ -100,6 +109,34 @@ def test_a_constraint_that_none_keeps_gives_what_comes_nearest():
     space = {"level": Range(0.5, 1.0)}
     found = tune(Constant(level=jnp.zeros(1)), toy, space, AtMostDose(0.1), KEY, **SETTINGS)
     assert found.best.dose == min(c.dose for c in found.candidates)
+
+
+def test_a_candidate_that_drives_the_brain_out_of_its_bounds_is_never_best():
+    def fragile(key):
+        return dataclasses.replace(toy(key), bound=0.4)
+
+    found = tune(Constant(level=jnp.zeros(1)), fragile, LEVEL, Weighted(0.0), KEY, **SETTINGS)
+    assert 0.35 < float(found.policy.level[0]) < 0.4
+    assert all((c.score == -np.inf) == (c.values["level"] >= 0.4) for c in found.candidates)
+    loud = evaluate({"loud": Constant(level=jnp.ones(1))}, fragile, KEY, n_windows=4)["loud"]
+    assert np.isnan(loud["benefit"]).all()
+
+
+def test_seeds_without_a_symptom_are_no_obstacle_but_a_task_without_one_is():
+    def sometimes(key):
+        return dataclasses.replace(toy(key), severity=jax.random.bernoulli(key, 0.4).astype(jnp.float32))
+
+    found = tune(Constant(level=jnp.zeros(1)), sometimes, LEVEL, Weighted(0.5), KEY, **(SETTINGS | {"n_seeds": 1}))
+    assert np.isfinite([c.score for c in found.candidates]).all()
+    with pytest.raises(InputError, match="must be above 0"):
+        tune(
+            Constant(level=jnp.zeros(1)),
+            lambda key: Toy(severity=0.0 * toy(key).severity),
+            LEVEL,
+            Weighted(),
+            KEY,
+            **SETTINGS,
+        )
 
 
 def test_the_same_key_tunes_the_same_and_another_does_not():
