@@ -2,10 +2,13 @@
 
 from .averaging import Average, RelativeToTrend
 from .burst import Burst
+from .clicks import Clicks
 from .controller import Controller, Law
+from .delayed_feedback import delayed_feedback, proportional_feedback, pyragas
 from .devices import adaptive_dbs, responsive
 from .feedback import PI, Proportional
 from .open_loop import Coin, Constant, Off, Random
+from .phase_locked import PhaseLocked
 from .policy import Policy
 from .pulse_skipping import PulseSkipping
 from .random_matched import RandomMatched
@@ -14,8 +17,8 @@ from .threshold import DualThreshold, Threshold
 from .tuning import AtLeastBenefit, AtMostDose, Candidate, Range, Tuned, Weighted, evaluate, front, tune
 
 __all__ = [
-    "PI", "AtLeastBenefit", "AtMostDose", "Average", "Burst", "Candidate", "Coin", "Constant", "Controller",
-    "DualThreshold", "Law", "Off", "Persistence", "Policy", "Proportional", "PulseSkipping", "Ramp", "Ramped",
-    "Random", "RandomMatched", "Range", "RelativeToTrend", "Threshold", "Tuned", "Weighted", "adaptive_dbs",
-    "evaluate", "front", "responsive", "tune",
+    "PI", "AtLeastBenefit", "AtMostDose", "Average", "Burst", "Candidate", "Clicks", "Coin", "Constant", "Controller",
+    "DualThreshold", "Law", "Off", "Persistence", "PhaseLocked", "Policy", "Proportional", "PulseSkipping", "Ramp",
+    "Ramped", "Random", "RandomMatched", "Range", "RelativeToTrend", "Threshold", "Tuned", "Weighted", "adaptive_dbs",
+    "delayed_feedback", "evaluate", "front", "proportional_feedback", "pyragas", "responsive", "tune",
 ]  # fmt: skip

@@ -1,8 +1,8 @@
 """Phase by a phase-locked loop: an oscillator that is pulled along by the signal.
 
 What oscillator and offset leave of the signal, brought down to 0 Hz by the oscillator's own phase and smoothed,
-corrects its amplitude and gives its phase error; the error moves the phase and, more slowly, the frequency (a loop of second
-order, Gardner, Phaselock Techniques). Few operations a sample and no past: what fits into a stimulator. Unusable
+corrects its amplitude and gives its phase error; the error moves the phase and, more slowly, the frequency (a loop of
+second order, Gardner, Phaselock Techniques). Few operations a sample and no past: what fits into a stimulator. Unusable
 samples let the oscillator run free.
 """
 
