@@ -48,9 +48,23 @@ def _run(profile: Profile, n_stim: int, tick_s: float, stream: Stream, armed: bo
     return jax.tree.map(np.asarray, (states, verdicts))
 
 
-@settings(deadline=None, max_examples=150, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+LIVES = settings(deadline=None, max_examples=50, database=None, suppress_health_check=list(HealthCheck))
+
+
+@settings(LIVES, derandomize=True)
 @given(cases(n_ticks=N_TICKS, shortest=N_TICKS))
 def test_the_twin_equals_the_python_shield_to_the_last_bit(case):
+    _compare(case)
+
+
+@pytest.mark.slow
+@settings(LIVES, max_examples=3000)
+@given(cases(n_ticks=N_TICKS, shortest=N_TICKS))
+def test_the_twin_equals_the_python_shield_to_the_last_bit_in_thousands_of_lives(case):
+    _compare(case)
+
+
+def _compare(case):
     states, verdicts = _run(case.profile, case.n_stim, case.tick_s, case.stream, case.armed)
     shield, s = Shield(case.profile, case.n_stim, case.tick_s, armed=case.armed), case.stream
     for t in range(N_TICKS):
