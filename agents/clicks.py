@@ -94,7 +94,8 @@ class Clicks:
         again = (mode == TIMING) & (x < memory.lowest) & (memory.since + self.window_s < self.delay_s)
         lowest = jnp.where(armed | sinking | again, x, memory.lowest)
         since = jnp.where(armed | sinking | again, here, memory.since + self.window_s)
-        late = since + 0.5 * self.window_s - self.delay_s  # a click begins with the window that is nearest
+        # a click begins with the window that is nearest; the thousandth keeps rounding from deciding
+        late = since + 0.501 * self.window_s - self.delay_s
         in_turn = jnp.mod(jnp.maximum(late, 0.0), self.gap_s)
         nth = jnp.floor(jnp.maximum(late, 0.0) / self.gap_s)
         timing = turned | (mode == TIMING)
