@@ -176,7 +176,8 @@ def make_loop(
         drift_window_s=compression * window_s,
     )  # fmt: skip
     plant = dataclasses.replace(plant, stimulator=dataclasses.replace(plant.stimulator, control=control))
-    size = float(plant.projection.gain) * float(off_amplitude(K))
+    projection: Any = plant.projection
+    size = float(projection.gain) * float(off_amplitude(K))
     beta = [Envelope.create(BAND, sfreq, n_times, tau=tau) for tau in (0.1, history)]
     log = [Standard(sensing=e, mean=jnp.float32(np.log(size)), sd=jnp.float32(0.5), limit=5.0, log=True) for e in beta]
     profile = Profile.preset("dbs_ring", amplitude=MAX_CURRENT, slew=MAX_CURRENT / RAMP_S)

@@ -2,8 +2,9 @@
 
 Kuramoto (1975): th_i' = 2 pi f_i + K r sin(psi - th_i) + u Z(th_i) + sigma dW,
 with r e^(i psi) the mean of e^(i th) over the ensemble and the phase response Z(th) = -sin(th - phi): type II, as of
-a kick along the axis phi. K is the gain of a :class:`MeanField`. With Lorentzian frequencies of half-width g,
-synchrony sets in at K = 2 g and r = sqrt(1 - 2 g / K).
+a kick along the axis phi, or with ``advance`` A, A - (1 - A) sin(th - phi): at A = 1 every phase is advanced alike. K
+is the gain of a :class:`MeanField`. With Lorentzian frequencies of half-width g, synchrony sets in at K = 2 g and
+r = sqrt(1 - 2 g / K).
 """
 
 import dataclasses
@@ -29,6 +30,7 @@ class Kuramoto(Model):
     f: Array  # Hz, natural frequencies, () or (n_nodes,)
     phi: Array  # rad, phase at which a kick advances nobody: Z(th) = -sin(th - phi)
     sigma: Array  # rad s^-1/2, phase noise
+    advance: Array  # 1, share of the phase response that is the same at every phase, 0
 
     VARIABLES: ClassVar[tuple[Variable, ...]] = (Variable("theta", "rad", -0.001, 6.284),)
     BURN_IN_S: ClassVar[float] = 4.0
@@ -90,7 +92,8 @@ class Kuramoto(Model):
 
     def slope(self, y: Values, inputs: Inputs) -> Values:
         (theta,) = y
-        d = 2 * jnp.pi * self.f - inputs.stim * jnp.sin(theta - self.phi)
+        response = self.advance - (1.0 - self.advance) * jnp.sin(theta - self.phi)
+        d = 2 * jnp.pi * self.f + inputs.stim * response
         if inputs.coupled:
             d = d + inputs.coupled[1] * jnp.cos(theta) - inputs.coupled[0] * jnp.sin(theta)
         return (jnp.broadcast_to(d, theta.shape),)
@@ -101,8 +104,8 @@ class Kuramoto(Model):
 
 
 PRESETS: dict[str, dict[str, float]] = {
-    "beta": {"f": 20.0, "phi": 0.0, "sigma": 0.0, "width": 0.5, "K": 4 * np.pi},
-    "tremor": {"f": 5.0, "phi": 0.0, "sigma": 0.0, "width": 0.1, "K": 0.8 * np.pi},
-    "incoherent": {"f": 20.0, "phi": 0.0, "sigma": 0.0, "width": 0.5, "K": np.pi},
+    "beta": {"f": 20.0, "phi": 0.0, "sigma": 0.0, "advance": 0.0, "width": 0.5, "K": 4 * np.pi},
+    "tremor": {"f": 5.0, "phi": 0.0, "sigma": 0.0, "advance": 0.0, "width": 0.1, "K": 0.8 * np.pi},
+    "incoherent": {"f": 20.0, "phi": 0.0, "sigma": 0.0, "advance": 0.0, "width": 0.5, "K": np.pi},
 }
 """Centre f and half-width in Hz, K in 1/s: four half-widths (r = .707), or one (no synchrony). Assumed values."""
