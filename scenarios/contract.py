@@ -47,6 +47,20 @@ class ScenarioInfo:
     jobs: int = 1
 
 
+class Configuration(Protocol):
+    """What a run's numbers depend on, apart from the code: equal configurations give equal results."""
+
+    def to_json(self) -> dict[str, Any]: ...
+    def digest(self) -> str: ...
+
+
+class Work(Protocol):
+    """One unit of work that is saved whole or not at all."""
+
+    def to_json(self) -> dict[str, Any]: ...
+    def label(self) -> str: ...
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunConfig:
     """Everything a run's numbers depend on, apart from the code: two equal configurations give equal results.

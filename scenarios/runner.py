@@ -135,7 +135,7 @@ class _Run:
             if n_jobs > 1:
                 stop_workers(self.folder.path)
 
-        _attend(work, told, idle if n_jobs > 1 else lambda: None, cancel, _STOP_SECONDS if n_jobs > 1 else 0.2)
+        attend(work, told, idle if n_jobs > 1 else lambda: None, cancel, _STOP_SECONDS if n_jobs > 1 else 0.2)
 
     def _timing(self) -> dict[str, Any]:
         """The saved update times, or measured ones; what goes wrong there costs no cell."""
@@ -155,7 +155,7 @@ class _Run:
             self.show.note(f"update times could not be measured: {error}")
 
         self.show.step("measuring predict and update times")
-        _attend(work, told, lambda: None, lambda: None, 0.0)
+        attend(work, told, lambda: None, lambda: None, 0.0)
         if found:
             self.folder.save_timing(self.plan, found[0])
         return found[0] if found else {}
@@ -190,7 +190,7 @@ def _spec(info: ScenarioInfo, config: RunConfig) -> dict[str, Any]:
     return {**dataclasses.asdict(info), "methods": {name: describe_method(name) for name in config.methods}}
 
 
-def _attend(
+def attend(
     work: Callable[[queue.SimpleQueue], None],
     told: Callable[[Any], None],
     idle: Callable[[], None],

@@ -22,7 +22,7 @@ import numpy as np
 from ..sim.errors import InputError
 from .atomic import TEMPORARY, read_sealed, write_atomic, write_sealed
 from .config import differences
-from .contract import Cell, RunConfig, digest
+from .contract import Configuration, RunConfig, Work, digest
 
 FORMAT = 1
 
@@ -31,13 +31,13 @@ FORMAT = 1
 class Plan:
     """What a folder is for: a configuration, the code and data it is run with, and the cells to do."""
 
-    config: RunConfig
+    config: Any  # RunConfig or ControlConfig
     code: str
     data: str | None
     versions: dict[str, str]
-    cells: tuple[Cell, ...]
+    cells: tuple[Work, ...]
 
-    def ids(self) -> dict[str, Cell]:
+    def ids(self) -> dict[str, Any]:
         """Cells by id: a digest of configuration, cell, code and data."""
         base = [self.config.to_json(), self.code, self.data]
         return {digest([*base, cell.to_json()])[:16]: cell for cell in self.cells}
@@ -60,7 +60,7 @@ class FinishedCell:
     """One cell as read back from the folder: what it is, its facts and its arrays."""
 
     id: str
-    cell: Cell
+    cell: Any
     meta: dict[str, Any]
     arrays: dict[str, np.ndarray]
 
@@ -120,7 +120,7 @@ class RunFolder:
             plan = read_sealed(path)
             if plan.get("format") != FORMAT:
                 raise ValueError(f"its format is {plan.get('format')}, this version reads {FORMAT}")
-            RunConfig.from_json(plan["config"])
+            read_config(plan["config"])
         except FileNotFoundError:
             return None
         except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -129,7 +129,7 @@ class RunFolder:
             raise InputError(f"can't read {path} ({error.strerror}); choose another with --out") from None
         return plan
 
-    def refuse_another(self, config: RunConfig, code: str, data: str | None) -> None:
+    def refuse_another(self, config: Configuration, code: str, data: str | None) -> None:
         """InputError, saying what differs, when the folder holds a run of something else."""
         found = self.read_plan()
         if found is None:
@@ -161,7 +161,7 @@ class RunFolder:
                 f"{self.path} plans other cells than this configuration does now; choose another folder with --out"
             )
 
-    def save_cell(self, cell_id: str, cell: Cell, meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    def save_cell(self, cell_id: str, cell: Work, meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         """Save one finished cell: the arrays, then the facts that vouch for them."""
         buffer = io.BytesIO()
         np.savez_compressed(buffer, allow_pickle=False, **{k: np.asarray(v) for k, v in arrays.items()})
@@ -171,7 +171,7 @@ class RunFolder:
         body["npz_sha256"] = hashlib.sha256(data).hexdigest()
         write_sealed(self.cells / f"{cell_id}.json", body)
 
-    def load_cell(self, cell_id: str, cell: Cell) -> FinishedCell | None:
+    def load_cell(self, cell_id: str, cell: Work) -> FinishedCell | None:
         """The cell if it is finished, None if not yet. ValueError, saying why, when its files are damaged."""
         try:
             facts = read_sealed(self.cells / f"{cell_id}.json")
@@ -229,6 +229,15 @@ class RunFolder:
         except (OSError, ValueError):
             return None
         return found["timing"] if found.get("run") == plan.config.digest() else None
+
+
+def read_config(values: dict[str, Any]) -> Any:
+    """The configuration whose JSON a plan holds: of a scenario, or of an evaluation of policies."""
+    if "task" in values:
+        from .control.config import ControlConfig
+
+        return ControlConfig.from_json(values)
+    return RunConfig.from_json(values)
 
 
 def plain(value: Any) -> Any:

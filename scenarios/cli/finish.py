@@ -39,7 +39,11 @@ def show(results: Mapping[str, Any], out: Path, as_json: bool, seconds: float) -
     from rich.console import Console
 
     from ..progress import duration
-    from ..tables import console_table
+
+    if results.get("kind") == "control":
+        from ..report.control_text import control_table as console_table
+    else:
+        from ..tables import console_table
 
     # A pipe or a file has no width of its own; the table needs about this much.
     console = Console() if sys.stdout.isatty() else Console(width=150)

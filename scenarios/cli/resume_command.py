@@ -41,6 +41,15 @@ def execute(options: Options) -> int:
     plan = RunFolder(options.folder).read_plan()
     if plan is None:
         raise InputError(f"{options.folder} holds no plan.json, so no run to resume; start one: neurodrift run")
+    again = f"neurodrift resume {shlex.quote(str(options.folder))}"
+    if "task" in plan["config"]:
+        from ..control.config import ControlConfig
+        from ..control.evaluate import evaluate
+
+        control = ControlConfig.from_json(plan["config"])
+        return carry_out(
+            lambda: evaluate(control, options.folder, progress=for_terminal()), options.folder, options.json, again
+        )
     config = RunConfig.from_json(plan["config"])
     if config.scenario == "replay":
         # the recording, its events and its window are in the command, which the cell is named after
@@ -58,5 +67,5 @@ def execute(options: Options) -> int:
         ),
         options.folder,
         options.json,
-        f"neurodrift resume {shlex.quote(str(options.folder))}",
+        again,
     )

@@ -32,8 +32,14 @@ def write_report(results: Mapping[str, Any], path: str | Path) -> None:
 
 def report(results: Mapping[str, Any]) -> str:
     """The page as text. Everything that came from outside (names, notes, configuration) is escaped."""
-    sections = [section for section in _sections(results) if section[2]]
     title = str(results.get("title") or results["scenario"])
+    return page(title, str(results.get("summary", "")), _verdict(results), _sections(results))
+
+
+def page(title: str, summary: str, verdict: str, sections: Sequence[tuple[str, str, str, str]]) -> str:
+    """A whole page: heading, verdict, links, and sections (anchor, heading, content, kind), those without content left
+    out. ``title`` and ``summary`` are text, the rest is HTML."""
+    sections = [section for section in sections if section[2]]
     links = "".join(f'<a href="#{key}">{escape(name)}</a>' for key, name, _, _ in sections)
     body = "\n".join(
         f'<section id="{key}" class="{kind}"><h2>{escape(name)}</h2>{content}</section>'
@@ -43,8 +49,8 @@ def report(results: Mapping[str, Any]) -> str:
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>\n"
-        f'<header><h1>{escape(title)}</h1><p class="soft">{escape(str(results.get("summary", "")))}</p></header>\n'
-        f"{_verdict(results)}\n<nav>{links}</nav>\n{body}\n</body></html>\n"
+        f'<header><h1>{escape(title)}</h1><p class="soft">{escape(summary)}</p></header>\n'
+        f"{verdict}\n<nav>{links}</nav>\n{body}\n</body></html>\n"
     )
 
 
@@ -65,7 +71,7 @@ def _sections(results: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
         (
             "recovery",
             "Recovery" if onset else "Trial by trial",
-            _figure(
+            figure(
                 figures.recovery_curves(results),
                 f"Accuracy, causal mean of the last 20 trials, {band}; dotted: chance. {lines}{first}",
             ),
@@ -74,7 +80,7 @@ def _sections(results: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
         (
             "sessions",
             "Session by session",
-            _figure(
+            figure(
                 figures.sessions_figure(results),
                 "Accuracy of every session or day; bars: Wilson 95 % interval over its trials. Sessions are equally "
                 f"spaced, whatever time lies between them. {lines}",
@@ -84,7 +90,7 @@ def _sections(results: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
         (
             "severity",
             "Accuracy against severity",
-            _figure(
+            figure(
                 figures.severity_figure(results),
                 "Left: the last 50 trials. Right: difference from frozen over all trials after the onset, paired by "
                 "subject. Bars: 95 % bootstrap interval; points are set apart sideways to be told apart.",
@@ -95,7 +101,7 @@ def _sections(results: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
         (
             "topographies",
             "Topographies",
-            _figure(
+            figure(
                 topographies(results),
                 f"{_topography_title(results)} Seen from above, nose up; one scale for all, red positive.",
             ),
@@ -104,7 +110,7 @@ def _sections(results: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
         (
             "drift",
             "Drift trajectory",
-            _figure(
+            figure(
                 figures.drift_figure(results),
                 "The true course of what drifted, as the simulation set it; no method sees it. Shades: severity; "
                 "bands: range over cells. More than eight channels are shown by their lowest, median and highest.",
@@ -114,7 +120,7 @@ def _sections(results: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
         (
             "recovered",
             "Who has recovered when",
-            _figure(
+            figure(
                 figures.recovered_share(results),
                 "Kaplan-Meier estimate of the share of streams back at 90 % of what there was above chance; the median "
                 "time to recovery is where a line crosses the dotted half.",
@@ -124,7 +130,7 @@ def _sections(results: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
         (
             "labels",
             "Accuracy by labels used",
-            _figure(
+            figure(
                 figures.labels_figure(results),
                 "Accuracy over the 20 trials after so many labels; lines end where a method stops asking for labels or "
                 "the stream ends.",
@@ -142,7 +148,8 @@ def _topography_title(results: Mapping[str, Any]) -> str:
     return "; ".join(titles) + "." if titles else ""
 
 
-def _figure(drawing: str, caption: str) -> str:
+def figure(drawing: str, caption: str) -> str:
+    """A drawing with its caption; nothing where there is no drawing."""
     return f"<figure>{drawing}<figcaption>{escape(caption)}</figcaption></figure>" if drawing else ""
 
 
@@ -271,7 +278,8 @@ def _tests(results: Mapping[str, Any]) -> str:
     )
 
 
-def _pairs(values: Mapping[str, Any]) -> str:
+def pairs(values: Mapping[str, Any]) -> str:
+    """A table of two columns."""
     rows = "".join(
         f'<tr><td>{escape(str(key))}</td><td class="value">{escape(_value(value))}</td></tr>'
         for key, value in values.items()
@@ -287,24 +295,30 @@ def _value(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _list(items: Iterable[Any], heading: str) -> str:
+def listed(items: Iterable[Any], heading: str) -> str:
+    """A heading with a list; nothing where it is empty."""
     lines = "".join(f"<li>{escape(str(item))}</li>" for item in items)
     return f"<h3>{escape(heading)}</h3><ul>{lines}</ul>" if lines else ""
 
 
 def _run(results: Mapping[str, Any]) -> str:
+    return provenance(results, {"seeds used": results["seeds"], "subjects used": results["subjects"]})
+
+
+def provenance(results: Mapping[str, Any], used: Mapping[str, Any] | None = None) -> str:
+    """The command that makes a run again, its notes, failures, configuration (with what was ``used``) and versions."""
     failures = [f"{one.get('cell')}: {one.get('error')}" for one in results.get("failures") or []]
     command = str(results.get("command") or "")
     source = str(results.get("reference") or "")
     return (
         (f"<p>This command makes it again:</p><pre>{escape(command)}</pre>" if command else "")
         + (f'<p class="soft">{escape(source)}</p>' if source else "")
-        + _list(results.get("notes") or [], "Notes")
-        + _list(failures, "What failed")
+        + listed(results.get("notes") or [], "Notes")
+        + listed(failures, "What failed")
         + '<div class="columns"><div><h3>Configuration</h3>'
-        + _pairs({**results["config"], "seeds used": results["seeds"], "subjects used": results["subjects"]})
+        + pairs({**results["config"], **(used or {})})
         + "</div><div><h3>Versions</h3>"
-        + _pairs(results["versions"])
+        + pairs(results["versions"])
         + "</div></div>"
     )
 

@@ -1,0 +1,102 @@
+"""Which policies stand side by side: those that do not look, controllers, learned ones, and matched random ones."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...sim.errors import InputError
+from .config import ControlConfig
+from .controllers import TITLES, controller_names
+
+ROLES = ("off", "continuous", "random", "controller", "learned", "oracle")
+
+
+@dataclasses.dataclass(frozen=True)
+class Arm:
+    """One row of the table. role: of :data:`ROLES`; policies: indices of the files it is made of; matched: the arm
+    whose dose it has."""
+
+    name: str
+    title: str
+    role: str
+    policies: tuple[int, ...] = ()
+    matched: str | None = None
+
+
+def planned_arms(config: ControlConfig) -> tuple[Arm, ...]:
+    """The arms of a configuration, in the order in which they are run: what an arm is matched to comes before it.
+
+    Learned policies of one algorithm are one arm, a training seed each. InputError for a file that is no policy.
+    """
+    groups: dict[str, list[int]] = {}
+    for n, path in enumerate(config.policies):
+        groups.setdefault(_group(path), []).append(n)
+    learned = [Arm(name, _learned_title(name, len(files)), "learned", tuple(files)) for name, files in groups.items()]
+    controllers = [Arm(n, TITLES[n], "controller") for n in controller_names(config.task) if n in config.arms]
+    arms = [Arm("off", "Off", "off")]
+    arms += [Arm("continuous", "Continuous", "continuous")] if "continuous" in config.arms else []
+    arms += [Arm("oracle", "Oracle", "oracle")] if "oracle" in config.arms else []
+    arms += controllers + learned
+    if "random" in config.arms:
+        for one in learned or controllers[:1]:
+            arms.append(Arm(f"random-{one.name}", f"Random, dose of {_short(one)}", "random", matched=one.name))
+    names = [arm.name for arm in arms]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"two arms are called '{name}'; rename the policy's file")
+    return tuple(arms)
+
+
+def _short(arm: Arm) -> str:
+    return arm.title.partition(",")[0].partition(" (")[0]
+
+
+def _learned_title(name: str, n: int) -> str:
+    return f"{name} ({n} training seeds)" if n > 1 else name
+
+
+def _group(path: str) -> str:
+    """The algorithm that a policy's file names, or the file's own name."""
+    from ...agents.rl.learned import load_trained
+
+    _, meta = load_trained(path)
+    return str(meta.get("algorithm") or Path(path).stem)
+
+
+def learned_policy(path: str, loop: Any) -> Any:
+    """The policy in a file, for this loop. InputError where it was trained on other observations."""
+    from ...agents.rl.context import FeedbackSensing
+    from ...agents.rl.learned import Learned, load_trained
+
+    trained, meta = load_trained(path)
+    sensing = loop.sensing
+    if meta.get("feedback"):
+        sensing = FeedbackSensing(sensing=sensing, n_stim=loop.n_stim, bipolar=loop.bipolar)
+    try:
+        return Learned.of(trained, sensing, bipolar=loop.bipolar)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def matched_random(applied: np.ndarray, bipolar: bool) -> tuple[Any, bool]:
+    """(policy, whether each seed has its own) with the dose of amplitudes (n_seeds, n_windows, n_stim).
+
+    On and off for drawn durations where the controller was on and off; where it is never off, or of both polarities,
+    each patient is given what the controller gave to the next one.
+    """
+    import jax.numpy as jnp
+
+    from ...agents import RandomMatched
+    from ...agents.yoked import Yoked
+
+    if not bipolar:
+        try:
+            return RandomMatched.like(applied), False
+        except InputError:
+            pass
+    other = np.roll(applied, 1, axis=0)
+    if len(applied) == 1:
+        other = np.roll(applied, applied.shape[1] // 2, axis=1)
+    return Yoked(applied=jnp.asarray(other, jnp.float32)), True

@@ -1,0 +1,146 @@
+"""Many patients under one policy, in one compiled call; the same keys give every policy the same patients and noise."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from ...sim.envs.engine import depends_on_input
+from ...sim.keys import stream_key
+from ...sim.loop import Loop, Outcome
+
+Draw = Callable[..., Loop]
+
+
+class Onset(NamedTuple):
+    """A moment at which a drift begins or ends: of which process, and seconds (n_seeds,) of drift time."""
+
+    name: str
+    seconds: np.ndarray
+
+
+def kept(outcome: Outcome) -> dict[str, Array]:
+    """What is kept of a window: marker, reward, cost (), applied (n_stim,) relative, refused () bool where it is not
+    what was asked for, vetoes, charge C, energy J, seconds of drift time, in_bounds ()."""
+    window = outcome.window
+    # a request that is not a number is refused, too
+    met = jnp.all(jnp.abs(outcome.requested - outcome.applied) <= 1e-5)
+    return {
+        "marker": outcome.marker, "reward": outcome.reward, "cost": outcome.cost, "applied": outcome.applied,
+        "refused": ~met, "vetoes": outcome.vetoes, "charge": window.stim.charge, "energy": window.stim.energy,
+        "seconds": window.clock.seconds, "in_bounds": window.truth.get("in_bounds", jnp.asarray(True)),
+        "terminated": jnp.asarray(outcome.terminated, bool),
+    }  # fmt: skip
+
+
+def run_many(
+    loop: Loop,
+    draw: Draw,
+    policy: Any,
+    keys: Array,
+    n_windows: int,
+    *,
+    held_out: bool = False,
+    own_policy: bool = False,
+) -> dict[str, np.ndarray]:
+    """``n_windows`` windows for each key (n,): what :func:`kept` keeps, (n, n_windows, ...).
+
+    Each key draws a patient (and drift) of ``loop``. ``own_policy``: leaves of the policy have a leading axis n. The
+    numbers are those of :func:`~neurodrift.sim.loop.run_loop`, up to rounding.
+    """
+    patients = draw_many(loop, draw, keys, held_out=held_out)
+    records = _run(patients.varies, n_windows, own_policy, patients.leaves, policy, keys, patients.structure)
+    return {name: np.asarray(value) for name, value in records.items()}
+
+
+class Patients(NamedTuple):
+    """Loops side by side: leaves, those that vary with a leading axis."""
+
+    leaves: tuple[Array, ...]
+    varies: tuple[bool, ...]
+    structure: Any
+
+
+def draw_many(loop: Loop, draw: Draw, keys: Array, *, held_out: bool = False) -> Patients:
+    """The patients of keys (n,); only what any of them has for itself is kept for each."""
+
+    def leaves(key: Array, held_out: bool) -> list[Array]:
+        return [jnp.asarray(leaf) for leaf in jax.tree.leaves(draw(loop, stream_key(key, "person"), held_out))]
+
+    # the same leaves for held-out patients as for others, so that all of them share one compiled program
+    varies = tuple(
+        any(pair)
+        for pair in zip(
+            *(depends_on_input(jax.make_jaxpr(partial(leaves, held_out=h))(keys[0]).jaxpr) for h in (False, True))
+        )
+    )
+    drawn = jax.jit(jax.vmap(partial(leaves, held_out=held_out)))(keys)
+    kept = tuple(leaf if own else leaf[0] for leaf, own in zip(drawn, varies))
+    return Patients(kept, varies, jax.tree.structure(loop))
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2, 6))
+def _run(
+    varies: tuple[bool, ...], n_windows: int, own_policy: bool, leaves: tuple[Array, ...], policy: Any, keys: Array,
+    structure: Any,
+) -> dict[str, Array]:  # fmt: skip
+    def one(leaves: tuple[Array, ...], policy: Any, key: Array) -> dict[str, Array]:
+        return _windows(jax.tree.unflatten(structure, leaves), policy, n_windows, key)
+
+    axes = tuple(0 if own else None for own in varies)
+    return jax.vmap(one, in_axes=(axes, 0 if own_policy else None, 0))(leaves, policy, keys)
+
+
+def _windows(loop: Loop, policy: Any, n_windows: int, key: Array) -> dict[str, Array]:
+    """As run_loop, but the first window is in the scan with the rest: the plant is compiled once, not twice."""
+    state, policy_key = loop.init(stream_key(key, "loop")), stream_key(key, "policy")
+    silent = jnp.zeros(loop.n_stim)
+    reading = jax.eval_shape(lambda: loop.step(state, silent)[1].reading)
+    reading = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), reading)
+
+    def window(carry: Any, tick: Array) -> Any:
+        state, memory, reading = carry
+        answered, action = policy.act(memory, reading, stream_key(policy_key, "act", tick))
+        # nothing was read before the first window
+        first = tick == 0
+        memory = jax.tree.map(lambda new, old: jnp.where(first, old, new), answered, memory)
+        state, outcome = loop.step(state, jnp.where(first, silent, action))
+        return (state, memory, outcome.reading), kept(outcome)
+
+    _, records = jax.lax.scan(window, (state, policy.init(), reading), jnp.arange(n_windows))
+    return records
+
+
+def onsets(loop: Loop, draw: Draw, keys: Array, *, held_out: bool = False) -> list[Onset]:
+    """When the drift processes of each key's patient begin and end, those that do so at one moment; infinite ones left
+    out."""
+    drawn = jax.jit(jax.vmap(lambda key: draw(loop, stream_key(key, "person"), held_out).plant.drift))(keys)
+    found = []
+    for process in drawn:
+        for field in ("onset_s", "return_s"):
+            value = getattr(process, field, None)
+            if value is not None:
+                seconds = np.broadcast_to(np.asarray(value, float).reshape(len(keys), -1)[:, 0], len(keys))
+                found.append(Onset(f"{type(process).__name__}, {field.removesuffix('_s')}", seconds))
+    return found
+
+
+def batches(n: int, size: int) -> list[tuple[int, int]]:
+    """(first, number) of each batch of at most ``size`` of ``n``."""
+    return [(first, min(size, n - first)) for first in range(0, n, size)]
+
+
+def padded(keys: Array, first: int, number: int, size: int) -> Array:
+    """``size`` keys from ``first`` on; where there are fewer than ``size``, some twice, so that all batches share one
+    compiled program."""
+    index = first + np.arange(size) % number
+    return keys[index]
+
+
+def stacked(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Batches joined along their first axis."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
