@@ -82,12 +82,17 @@ def serve(profile: Profile, n_stim: int, tick_s: float, pipes: Pipes, audit: str
     """
     for fd in dataclasses.astuple(pipes):
         os.set_blocking(fd, False)
-    log = None if audit is None else open(audit, "ab", buffering=0)  # noqa: SIM115
-    sink = None if log is None else lambda decision: _append(log, decision)
-    shield = Shield(profile, n_stim, tick_s, sink=sink)
-    requests = Requests(pipes.requests, n_stim)
-    start, tick, sample = time.monotonic(), -1, (-math.inf, False)
-    marks = b""
+    with contextlib.ExitStack() as stack:
+        log = None if audit is None else stack.enter_context(open(audit, "ab", buffering=0))
+        sink = None if log is None else lambda decision: _append(log, decision)
+        tick = _loop(Shield(profile, n_stim, tick_s, sink=sink), tick_s, pipes)
+    _off(pipes.reports, tick + 1, n_stim)
+
+
+def _loop(shield: Shield, tick_s: float, pipes: Pipes) -> int:
+    """The last tick."""
+    requests = Requests(pipes.requests, shield.n_stim)
+    start, tick, sample, marks = time.monotonic(), -1, (-math.inf, False), b""
     while True:
         now = time.monotonic()
         due = start + (tick + 1) * tick_s
@@ -98,7 +103,7 @@ def serve(profile: Profile, n_stim: int, tick_s: float, pipes: Pipes, audit: str
         tick = max(tick + 1, math.floor((now - start) / tick_s))
         words, attended = read_now(pipes.control, 1024)
         if not attended or QUIT in words:
-            break
+            return tick
         if TRIP in words:
             shield.trip()
         elif REARM in words:
@@ -113,8 +118,7 @@ def serve(profile: Profile, n_stim: int, tick_s: float, pipes: Pipes, audit: str
             width, rate, request = asked.width, asked.rate, asked.amplitudes
         decision = shield.step(request, now - sample[0], tick, width=width, rate=rate, finite=sample[1])
         if not _report(pipes.reports, now, tick, decision):
-            break
-    _off(pipes.reports, tick + 1, n_stim)
+            return tick
 
 
 def _report(fd: int, now: float, tick: int, decision: Decision) -> bool:
