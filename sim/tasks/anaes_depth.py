@@ -166,7 +166,5 @@ def bank() -> tuple[dict[str, np.ndarray], tuple[np.ndarray, ...]]:
             f.name: np.asarray([float(getattr(m, f.name)) for m in models], np.float32)
             for f in dataclasses.fields(Eirs)
         }
-        starts = tuple(
-            np.asarray(column, np.float32) for column in zip(*([float(x) for x in m.start()] for m in models))
-        )
+        starts = tuple(np.asarray(column, np.float32) for column in zip(*(model.start() for model in models)))
     return letters, starts
