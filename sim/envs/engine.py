@@ -21,6 +21,8 @@ from .tasks import Dose
 World = Loop | Plant | Callable[[Array], Loop | Plant]
 """A loop, a plant of which the dose alone is judged, or a traceable function of a key that draws either."""
 
+LARGEST_FEATURE = 1e6
+"""Bound of a sensing's features as they are observed; they are of the order of 1."""
 _LARGE = 1024
 """Words above which an array stays by itself: cutting it out of a vector would copy it at every step."""
 
@@ -61,8 +63,12 @@ def output(layout: Layout, loop: Loop, state: LoopState, action: Array) -> tuple
     window, stimulator = outcome.window, loop.plant.stimulator
     shield = {} if loop.shield is None else {"vetoes": outcome.vetoes, "mode": outcome.mode}
     late = {} if loop.latency is None else {"age": outcome.reading.age, "fresh": outcome.reading.fresh}
+    observed = {"observation": outcome.observation}
+    if loop.sensing is not None:
+        features = jnp.clip(outcome.observation, -LARGEST_FEATURE, LARGEST_FEATURE)
+        observed = {"observation": features, "recorded": outcome.reading.v}
     out = {
-        "observation": outcome.observation,
+        **observed,
         "reward": jnp.asarray(outcome.reward, jnp.float32),
         "terminated": jnp.asarray(outcome.terminated, bool),
         "info": {

@@ -1,5 +1,6 @@
 """One plant as a Gymnasium environment."""
 
+import collections
 from typing import Any
 
 import gymnasium
@@ -7,10 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from gymnasium import spaces
 
-from ..errors import InputError
+from ..errors import InputError, unknown
 from ..loop import Loop
 from ..plant import Plant
-from .engine import Engine, World, engine
+from . import render
+from .engine import LARGEST_FEATURE, Engine, World, engine
+
+RENDER_MODES = ("rgb_array",)
 
 
 class NeuromodEnv(gymnasium.Env[np.ndarray, np.ndarray]):
@@ -28,10 +32,11 @@ class NeuromodEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     and the conditions that drift, ``conditions/...``.
 
     ``reset`` records the first window without stimulation. Drift runs on simulated time inside the episode, from
-    the same start in every episode.
+    the same start in every episode. ``render_mode="rgb_array"``: :meth:`render` draws the last seconds of signal,
+    symptom, stimulation and vetoes.
     """
 
-    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 (Gymnasium's own attribute)
+    metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": 10}  # noqa: RUF012 (Gymnasium's own)
 
     def __init__(
         self,
@@ -39,14 +44,22 @@ class NeuromodEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         *,
         n_windows: int | None = None,
         subject: int | None = None,
-        render_mode: None = None,
+        render_mode: str | None = None,
+        title: str = "",
+        marker: str = "marker",
     ) -> None:
         """world: a Loop, a Plant (of which the dose alone is judged), or a traceable function of a key that draws
         either. subject: which person, in every episode; None draws a person with each episode. n_windows: None watches
-        until the task ends."""
-        self.render_mode = render_mode
+        until the task ends. title, marker: words for the picture."""
+        self.render_mode = checked_render_mode(render_mode)
         self._arguments = {"world": world, "n_windows": n_windows, "subject": subject}
+        self._words = (title, marker)
         self._engine = engine(world)
+        self.metadata = self.metadata | {"render_fps": 1.0 / render.window_seconds(self._engine.template)}
+        self._frames: collections.deque[render.Frame] | None = None
+        if render_mode is not None:
+            self._frames = collections.deque(maxlen=render.frames_kept(self._engine.template))
+        self._tick = 0
         self.n_windows = checked_n_windows(n_windows)
         self.observation_space, self.action_space = single_spaces(self._engine.template)
         self._fixed = fixed_person(self._engine, subject)
@@ -73,6 +86,8 @@ class NeuromodEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         self._person = self._engine.drawn(words) if fixed is None else fixed
         compiled, shared = self._engine.compiled, self._engine.shared
         self._state = compiled.start(shared, self._person, words)
+        if self._frames is not None:
+            self._frames.clear()
         fields = self._advance(np.zeros(self._engine.layout.n_stim, np.float32))
         return fields["observation"], fields["info"]
 
@@ -91,7 +106,19 @@ class NeuromodEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         compiled, shared = self._engine.compiled, self._engine.shared
         self._state, out = compiled.step(shared, self._person, self._state, action)
         # one copy, writable and the caller's to keep; the fields are views of it
-        return compiled.out.view(np.array(out))
+        fields = compiled.out.view(np.array(out))
+        if self._frames is not None:
+            self._frames.append(render.frame(fields))
+            self._tick = int(fields["info"]["tick"])
+        return fields
+
+    def render(self) -> np.ndarray | None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The picture, uint8 (height, width, 3); None without ``render_mode="rgb_array"``."""
+        if self._frames is None:
+            return None
+        if not self._frames:
+            raise gymnasium.error.ResetNeeded("there is nothing to draw yet; call reset() before render()")
+        return render.draw(self._frames, self._tick, self.loop, *self._words)
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything that a running episode is, as NumPy arrays; the compiled functions are made again."""
@@ -116,8 +143,15 @@ def single_spaces(loop: Loop) -> tuple[spaces.Box, spaces.Box]:
     if loop.sensing is None:
         observation = spaces.Box(-clip, clip, (amplifier.n_channels, amplifier.n_times), np.float32)
     else:
-        observation = spaces.Box(-np.inf, np.inf, (loop.sensing.n_features,), np.float32)
+        most = np.float32(LARGEST_FEATURE)
+        observation = spaces.Box(-most, most, (loop.sensing.n_features,), np.float32)
     return observation, spaces.Box(-1.0 if loop.bipolar else 0.0, 1.0, (loop.n_stim,), np.float32)
+
+
+def checked_render_mode(render_mode: str | None) -> str | None:
+    if render_mode is not None and render_mode not in RENDER_MODES:
+        raise unknown("render_mode", str(render_mode), RENDER_MODES)
+    return render_mode
 
 
 def checked_n_windows(n_windows: int | None) -> int | None:

@@ -1,12 +1,15 @@
 """What ``gymnasium.make`` and ``gymnasium.make_vec`` call for the registered ids."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
 from gymnasium.vector import AutoresetMode
+from jax import Array
 
 from ..builders import RecordingLike, motor_imagery_plant, replay_plant
 from ..loop import Loop
+from ..tasks.registry import draw_task, make_task, task_spec
 from .engine import Recipe
 from .env import NeuromodEnv
 from .tasks import Lateralisation, Recorded
@@ -14,7 +17,7 @@ from .vector import NeuromodVectorEnv
 
 
 def make_motor_imagery(
-    *, n_windows: int | None = 480, subject: int | None = None, render_mode: None = None, **options: Any
+    *, n_windows: int | None = 480, subject: int | None = None, render_mode: str | None = None, **options: Any
 ) -> NeuromodEnv:
     """``neurodrift/MotorImagery-v0``: neurofeedback of a simulated person's rhythms (:class:`Lateralisation`).
 
@@ -33,7 +36,7 @@ def make_motor_imagery_vector(
     n_windows: int | None = 480,
     subject: int | None = None,
     autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
-    render_mode: None = None,
+    render_mode: str | None = None,
     **options: Any,
 ) -> NeuromodVectorEnv:
     """As :func:`make_motor_imagery`, ``num_envs`` of them in one call per step."""
@@ -44,7 +47,7 @@ def make_motor_imagery_vector(
     )  # fmt: skip
 
 
-def make_replay(*, n_windows: int | None = None, render_mode: None = None, **options: Any) -> NeuromodEnv:
+def make_replay(*, n_windows: int | None = None, render_mode: str | None = None, **options: Any) -> NeuromodEnv:
     """``neurodrift/Replay-v0``: a recording under imposed drift. It does not answer stimulation
     (``info["responds_to_stim"]``), so that only the dose counts (:class:`Recorded`); the task ends with the recording.
 
@@ -61,7 +64,7 @@ def make_replay_vector(
     *,
     n_windows: int | None = None,
     autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
-    render_mode: None = None,
+    render_mode: str | None = None,
     **options: Any,
 ) -> NeuromodVectorEnv:
     """As :func:`make_replay`, ``num_envs`` of them in one call per step."""
@@ -69,6 +72,84 @@ def make_replay_vector(
     return NeuromodVectorEnv(
         world, num_envs=num_envs, n_windows=n_windows, autoreset_mode=autoreset_mode, render_mode=render_mode
     )
+
+
+def make_task_env(
+    *,
+    task: str,
+    n_windows: int | None = -1,
+    subject: int | None = None,
+    patients: bool = True,
+    held_out: bool = False,
+    render_mode: str | None = None,
+    **options: Any,
+) -> NeuromodEnv:
+    """The ids of the tasks (``neurodrift/PdAdbsOnoff-v0`` and so on; :data:`neurodrift.sim.tasks.TASKS`).
+
+    n_windows: control windows until truncation, by default the task's own number, None for no end. subject: which
+    patient, by number; None draws another patient under another drift with each episode. patients=False: always the
+    nominal one. held_out: patients and drifts that training never sees. Everything else is an option of the task.
+    """
+    return NeuromodEnv(
+        _task(task, patients, held_out, options), n_windows=_windows(task, n_windows), subject=subject,
+        render_mode=render_mode, **_words(task),
+    )  # fmt: skip
+
+
+def make_task_vector(
+    num_envs: int = 1,
+    *,
+    task: str,
+    n_windows: int | None = -1,
+    subject: int | None = None,
+    patients: bool = True,
+    held_out: bool = False,
+    autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+    render_mode: str | None = None,
+    **options: Any,
+) -> NeuromodVectorEnv:
+    """As :func:`make_task_env`, ``num_envs`` of them in one call per step."""
+    return NeuromodVectorEnv(
+        _task(task, patients, held_out, options), num_envs=num_envs, n_windows=_windows(task, n_windows),
+        subject=subject, autoreset_mode=autoreset_mode, render_mode=render_mode, **_words(task),
+    )  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Patients:
+    """A task whose patients and drifts a key draws. Equal where name and options are, so that environments of one kind
+    share what is compiled; pickled as these, too."""
+
+    task: str
+    held_out: bool
+    options: tuple[tuple[str, Any], ...]
+    loop: Loop = dataclasses.field(compare=False, repr=False)
+
+    def __call__(self, key: Array) -> Loop:
+        return draw_task(self.task, self.loop, key, self.held_out)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _patients, (self.task, self.held_out, self.options)
+
+
+def _patients(task: str, held_out: bool, options: tuple[tuple[str, Any], ...]) -> Patients:
+    return Patients(task, held_out, options, make_task(task, **dict(options)))
+
+
+def _task(task: str, patients: bool, held_out: bool, options: dict[str, Any]) -> Patients | Loop:
+    if not patients:
+        return make_task(task, **options)
+    options = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
+    return _patients(task, held_out, tuple(sorted(options.items())))
+
+
+def _windows(task: str, n_windows: int | None) -> int | None:
+    return task_spec(task).n_windows if n_windows == -1 else n_windows
+
+
+def _words(task: str) -> dict[str, str]:
+    spec = task_spec(task)
+    return {"title": spec.title, "marker": f"{spec.marker}, {spec.marker_unit}"}
 
 
 def _motor_imagery(dose_weight: float = 0.1, drift: Sequence[Any] = (), **options: Any) -> Recipe:

@@ -1,5 +1,6 @@
 """Many environments of one plant in one call: the batched state of :class:`NeuromodEnv`."""
 
+import collections
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,8 +14,16 @@ from gymnasium.vector.utils import batch_space
 from ..errors import InputError
 from ..loop import Loop
 from ..plant import Plant
+from . import render
 from .engine import World, engine
-from .env import checked_n_windows, chosen_subject, fixed_person, single_spaces
+from .env import (
+    RENDER_MODES,
+    checked_n_windows,
+    checked_render_mode,
+    chosen_subject,
+    fixed_person,
+    single_spaces,
+)
 
 
 class NeuromodVectorEnv(VectorEnv):
@@ -34,15 +43,23 @@ class NeuromodVectorEnv(VectorEnv):
         n_windows: int | None = None,
         subject: int | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
-        render_mode: None = None,
+        render_mode: str | None = None,
+        title: str = "",
+        marker: str = "marker",
     ) -> None:
-        self.render_mode = render_mode
+        self.render_mode = checked_render_mode(render_mode)
+        self._words = (title, marker)
         self.num_envs = num_envs
         self.autoreset_mode = AutoresetMode(autoreset_mode)
-        self.metadata = {"render_modes": [], "autoreset_mode": self.autoreset_mode}
         self.n_windows = checked_n_windows(n_windows)
         self._arguments = {"world": world, "subject": subject}
         self._engine = engine(world)
+        self.metadata = {
+            "render_modes": list(RENDER_MODES), "render_fps": 1.0 / render.window_seconds(self._engine.template),
+            "autoreset_mode": self.autoreset_mode,
+        }  # fmt: skip
+        kept = 0 if render_mode is None else render.frames_kept(self._engine.template)
+        self._frames = [collections.deque(maxlen=kept) for _ in range(num_envs)] if kept else []
         self._fixed = fixed_person(self._engine, subject)
         self._n_stim = self._engine.layout.n_stim
         self.single_observation_space, self.single_action_space = single_spaces(self._engine.template)
@@ -154,7 +171,22 @@ class NeuromodVectorEnv(VectorEnv):
             self._state = jnp.where(others, still, self._state)
             out = np.where(others, self._last, out)
         self._last = out.copy()
+        for i in np.flatnonzero(np.ones(self.num_envs, bool) if others is None else rows) if self._frames else ():
+            fields = compiled.out.view(out[i])
+            if fields["info"]["tick"] == 0:
+                self._frames[i].clear()
+            self._frames[i].append(render.frame(fields))
         return compiled.out.view(out)
+
+    def render(self) -> tuple[np.ndarray, ...] | None:
+        """One picture for each environment, uint8 (height, width, 3); None without ``render_mode="rgb_array"``."""
+        if not self._frames:
+            return None
+        if not self._frames[0]:
+            raise gymnasium.error.ResetNeeded("there is nothing to draw yet; call reset() before render()")
+        ticks = self._engine.compiled.out.view(self._last)["info"]["tick"]
+        loop = self.loop
+        return tuple(render.draw(f, int(t), loop, *self._words) for f, t in zip(self._frames, ticks))
 
     def _mask(self, mask: np.ndarray | None) -> np.ndarray:
         if mask is None or self._state is None:
