@@ -12,6 +12,7 @@ cores.
 import argparse
 import ast
 import copy
+import gc
 import importlib.abc
 import importlib.util
 import multiprocessing
@@ -30,7 +31,7 @@ MODULES = ("command.py", "core.py", "guard.py", "limits.py", "profile.py", "veto
 DECISIONS = ("test_decisions.py", "test_windows.py", "test_invariants.py", "test_stateful.py", "test_profile.py")
 TESTS = {
     "limits.py": ("test_profile.py", *DECISIONS[:-1]), "profile.py": ("test_profile.py", *DECISIONS[:-1]),
-    "wire.py": ("test_wire.py",),
+    "wire.py": ("test_wire.py",), "window.py": ("test_windows.py", *DECISIONS),
 }  # fmt: skip
 """Of the mutants of a module, those that are quickest to kill it first; DECISIONS where nothing else is said."""
 
@@ -187,11 +188,15 @@ def _tests_fail(mutant: Mutant | None) -> int:
     os.dup2(sys.stdout.fileno(), 2)
     folder = ROOT / "tests" / "shield"
     names = (*DECISIONS, "test_wire.py") if mutant is None else TESTS.get(mutant.module, DECISIONS)
-    return pytest.main([
-        "-x", "-q", "--noconftest", "-p", "no:cacheprovider", "-p", "no:xdist", "--rootdir", str(ROOT),
-        "-W", "ignore::pytest.PytestAssertRewriteWarning",  # of plugins that are imported once for all
-        *(str(folder / name) for name in names),
-    ])  # fmt: skip
+    for name in names:
+        status = pytest.main([
+            "-x", "-q", "--noconftest", "-p", "no:cacheprovider", "--rootdir", str(ROOT),
+            "-W", "ignore::pytest.PytestAssertRewriteWarning",  # of plugins that are imported once for all
+            str(folder / name),
+        ])  # fmt: skip
+        if status:
+            return int(status)
+    return 0
 
 
 def _start(mutant: Mutant | None) -> int:
@@ -243,11 +248,12 @@ def main() -> int:
             print(f"{mutant.line:4d} {mutant.name}")
         print(len(todo))
         return 0
-    os.environ["SHIELD_EXAMPLES"] = "15"
+    os.environ |= {"SHIELD_EXAMPLES": "15", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     import hypothesis.stateful  # noqa: F401 (once, not in every child)
     import numpy  # noqa: F401
     import pytest  # noqa: F401
 
+    gc.freeze()
     began = time.monotonic()
     if not _alive():
         print("the tests fail on the shield itself; mutants would tell nothing")
