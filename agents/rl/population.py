@@ -12,6 +12,7 @@ from ...sim.errors import InputError
 from ...sim.keys import stream_key
 from ...sim.pytree import component, static
 from .environment import Environment, Transition, rekey
+from .shuffle import mix
 
 Maker = Callable[[Array], Environment]
 """A key -> an environment drawn with it: domain randomisation."""
@@ -215,10 +216,3 @@ def _tidy(transition: Transition) -> Transition:
     observation, reward, cost = (jnp.asarray(x, jnp.float32) for x in transition[:3])
     terminated, truncated = (jnp.asarray(x, bool) for x in transition[3:5])
     return Transition(observation, reward, cost, terminated, truncated & ~terminated, transition.info)
-
-
-def mix(x: Array) -> Array:
-    """A bijection of uint32 that avalanches (constants of C. Wellons' lowbias32)."""
-    x = (x ^ (x >> 16)) * jnp.uint32(0x7FEB352D)
-    x = (x ^ (x >> 15)) * jnp.uint32(0x846CA68B)
-    return x ^ (x >> 16)

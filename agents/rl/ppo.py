@@ -18,6 +18,7 @@ from .moments import Moments, Scale, accumulate, grown, no_moments, no_scale, no
 from .networks import ActorCritic, Head, entropy, log_prob, look, unroll
 from .optimise import adam, descend
 from .population import Bank, Lanes, Population, advance, begin_lanes, fill_bank
+from .shuffle import order
 from .trained import Trained
 
 
@@ -244,7 +245,7 @@ class PPO:
             gradient, losses = jax.grad(self.loss, argnums=1, has_aux=True)(net, params, start, part)
             return descend(method, gradient, optimiser, params, rate), losses
 
-        orders = jax.vmap(lambda k: jax.random.permutation(k, n))(jax.random.split(key, self.n_epochs))
+        orders = jax.vmap(lambda k: order(k, n))(jax.random.split(key, self.n_epochs))
         orders = orders.reshape(self.n_epochs * self.n_minibatches, -1)
         (params, optimiser), losses = jax.lax.scan(minibatch, (params, optimiser), orders)
         return params, optimiser, jax.tree.map(jnp.mean, losses)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from .population import mix
+from .shuffle import mix, words
 
 
 class Steps(NamedTuple):
@@ -48,8 +48,8 @@ def remember(replay: Replay, steps: Steps) -> Replay:
 
 def sample(replay: Replay, key: Array, n: int) -> Steps:
     """``n`` steps drawn with replacement, each alike."""
-    data = jax.random.key_data(key).reshape(-1)
-    bits = mix(mix(jnp.arange(n, dtype=jnp.uint32) * jnp.uint32(0x9E3779B9) + data[-1]) + data[0])
+    low, high = words(key)
+    bits = mix(mix(jnp.arange(n, dtype=jnp.uint32) * jnp.uint32(0x9E3779B9) + low) + high)
     # a remainder favours none by more than size / 2^32
     index = (bits % replay.size.astype(jnp.uint32)).astype(jnp.int32)
     return jax.tree.map(lambda leaf: leaf[index], replay.steps)
