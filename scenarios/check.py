@@ -6,15 +6,21 @@ from typing import Any
 
 from ..sim.errors import InputError
 from .laws import LAWS, Case, DoesNotApply, LawBroken, make_case
+from .loop_laws import LOOP_LAWS
 
 # A component is known by its methods; the first kind whose names it all has.
 _METHODS = {
     "adapter": ("init", "predict", "update"),
     "decoder": ("init", "apply", "moments", "fit", "refit_readout", "layers", "n_classes"),
     "source": ("init", "step", "n_sources", "n_times", "n_stim", "positions", "orientations"),
+    "policy": ("init", "act"),
+    "sensing": ("init", "step", "n_features"),
     "drift": ("init", "step"),
 }
-_SIGNS = {"adapter": ("predict",), "decoder": ("apply", "fit"), "source": ("n_sources",), "drift": ("step",)}
+_SIGNS = {
+    "adapter": ("predict",), "decoder": ("apply", "fit"), "source": ("n_sources",), "policy": ("act",),
+    "sensing": ("n_features",), "drift": ("step",),
+}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,7 +33,7 @@ class LawResult:
 
 
 def kind_of(component: Any) -> str:
-    """The component's kind, a key of LAWS. InputError when it is of none, or lacks some of the methods."""
+    """The component's kind, a key of LAWS or LOOP_LAWS. InputError when it is of none, or lacks some of the methods."""
     for kind, signs in _SIGNS.items():
         if any(hasattr(component, sign) for sign in signs):
             missing = [name for name in _METHODS[kind] if not hasattr(component, name)]
@@ -37,8 +43,8 @@ def kind_of(component: Any) -> str:
                 raise InputError(f"{type(component).__name__} looks like {article} {kind} but {lacks}")
             return kind
     raise InputError(
-        f"{type(component).__name__} is no adapter (predict, update), decoder (apply, fit), source (step, n_sources) "
-        "or drift (step)"
+        f"{type(component).__name__} is no adapter (predict, update), decoder (apply, fit), source (step, n_sources), "
+        "policy (act), sensing (step, n_features) or drift (step)"
     )
 
 
@@ -63,11 +69,14 @@ def check_component(component: Any, n_channels: int = 8) -> tuple[str, list[LawR
     component = instance_of(component, n_channels)
     kind = kind_of(component)
     case = make_case(component, kind, n_channels)
-    return kind, [_judge(law, case) for law in LAWS[kind]]
+    return kind, [_judge(law, case) for law in (LAWS | LOOP_LAWS)[kind]]
 
 
 def _judge(law: Any, case: Case) -> LawResult:
-    name = law.__name__.removeprefix("adapter_").removeprefix("decoder_").removeprefix("physics_").replace("_", " ")
+    name = law.__name__
+    for prefix in ("adapter_", "decoder_", "physics_", "loop_"):
+        name = name.removeprefix(prefix)
+    name = name.replace("_", " ")
     try:
         law(case)
     except DoesNotApply as reason:

@@ -10,7 +10,7 @@ from .parsing import Argument, Flag
 
 @dataclasses.dataclass
 class Options:
-    """Run the laws that every adapter, decoder, drift and source keeps on one of your own."""
+    """Run the laws that every adapter, decoder, drift, source, policy and sensing keeps on one of your own."""
 
     component: Argument[Annotated[str, tyro.conf.arg(metavar="MODULE:ATTR")]]
     """an instance, or a class or function that makes one without arguments"""
