@@ -1,8 +1,10 @@
 """Sequences that try to get through the shield, and what runs them."""
 
 import dataclasses
+import os
 
 import numpy as np
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from neurodrift.sim.shield.guard import Shield
@@ -13,6 +15,12 @@ from .oracle import Output, Stream
 HOSTILE = (float("nan"), float("inf"), float("-inf"), 1e308, -1e308, 3e38, 1e-45)
 NUMBERS = (0.0, -0.0, 0.25, 0.5, 0.999, 1.0, 1.0001, 1.5, 2.54, 40.0, 1e6)
 DAY = 86400.0
+EXAMPLES = int(os.environ.get("SHIELD_EXAMPLES", "0"))
+"""Set by benchmarks/mutate_shield.py, which wants to know soon that something is wrong, and not what."""
+QUICK = settings(
+    deadline=None, max_examples=EXAMPLES or 40, derandomize=True, database=None,
+    suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate] if EXAMPLES else list(Phase),
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,13 +2,12 @@
 
 import ast
 import dataclasses
-import os
 import random
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from neurodrift.sim.errors import InputError
@@ -21,12 +20,8 @@ from neurodrift.sim.shield.profile import CEILINGS, Profile
 from neurodrift.sim.shield.vetoes import FAULTS, Mode, Veto
 
 from .oracle import INVARIANTS, Rules, judge
-from .streams import HOSTILE, Case, cases, run_shield
+from .streams import HOSTILE, QUICK, Case, cases, run_shield
 
-QUICK = settings(
-    deadline=None, max_examples=int(os.environ.get("SHIELD_EXAMPLES", "40")), derandomize=True, database=None,
-    suppress_health_check=list(HealthCheck),
-)  # fmt: skip
 SHIELD = Path(core.__file__).parent
 
 GARBAGE = st.one_of(

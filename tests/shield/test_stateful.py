@@ -3,7 +3,7 @@
 import copy
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -17,6 +17,8 @@ from hypothesis.stateful import (
 from neurodrift.sim.shield.guard import Shield
 from neurodrift.sim.shield.profile import CEILINGS, Profile
 from neurodrift.sim.shield.vetoes import FAULTS, Mode, Veto
+
+from .streams import QUICK
 
 AMPLITUDES = st.one_of(
     st.floats(0, 14e-3), st.floats(-14e-3, 14e-3), st.floats(), st.sampled_from([0.0, 1e-3, 5e-3, 12.7e-3])
@@ -155,14 +157,11 @@ class Life(RuleBasedStateMachine):
             assert sum(self.on[-20:]) <= 10
 
 
-def _run(n_lives: int, n_steps: int, **kwargs):
+def _run(n_lives: int, n_steps: int, derandomize: bool = False):
     run_state_machine_as_test(
         Life,
-        settings=settings(
-            max_examples=n_lives, stateful_step_count=n_steps, deadline=None, database=None,
-            suppress_health_check=list(HealthCheck), **kwargs,
-        ),
-    )  # fmt: skip
+        settings=settings(QUICK, max_examples=n_lives, stateful_step_count=n_steps, derandomize=derandomize),
+    )
 
 
 def test_thirty_lives_of_thirty_steps_find_no_counter_example():

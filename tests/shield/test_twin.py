@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from neurodrift.sim.errors import InputError
 from neurodrift.sim.shield.guard import Shield
@@ -16,7 +16,7 @@ from neurodrift.sim.shield.twin import ShieldTwin, Verdict
 from neurodrift.sim.shield.vetoes import Mode, Veto
 
 from .oracle import INVARIANTS, Output, Rules, Stream, judge
-from .streams import cases, hostile
+from .streams import QUICK, cases, hostile
 
 N_TICKS = 40
 
@@ -48,17 +48,17 @@ def _run(profile: Profile, n_stim: int, tick_s: float, stream: Stream, armed: bo
     return jax.tree.map(np.asarray, (states, verdicts))
 
 
-LIVES = settings(deadline=None, max_examples=50, database=None, suppress_health_check=list(HealthCheck))
+LIVES = settings(QUICK, max_examples=25)
 
 
-@settings(LIVES, derandomize=True)
+@LIVES
 @given(cases(n_ticks=N_TICKS, shortest=N_TICKS))
 def test_the_twin_equals_the_python_shield_to_the_last_bit(case):
     _compare(case)
 
 
 @pytest.mark.slow
-@settings(LIVES, max_examples=3000)
+@settings(LIVES, max_examples=3000, derandomize=False)
 @given(cases(n_ticks=N_TICKS, shortest=N_TICKS))
 def test_the_twin_equals_the_python_shield_to_the_last_bit_in_thousands_of_lives(case):
     _compare(case)

@@ -1,10 +1,8 @@
 """I7: duty, time and charge in sliding windows."""
 
-import os
-
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from neurodrift.sim.shield.guard import Shield
@@ -13,10 +11,7 @@ from neurodrift.sim.shield.profile import Profile
 from neurodrift.sim.shield.vetoes import Mode, Veto
 from neurodrift.sim.shield.window import Count
 
-QUICK = settings(
-    deadline=None, max_examples=int(os.environ.get("SHIELD_EXAMPLES", "40")), derandomize=True, database=None,
-    suppress_health_check=list(HealthCheck),
-)  # fmt: skip
+from .streams import QUICK
 
 
 @QUICK
