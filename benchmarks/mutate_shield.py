@@ -39,19 +39,21 @@ TESTS = {
 TARGET = 0.95
 
 EQUIVALENT: dict[str, str] = {}
-"""Mutants that behave as the shield does, as ``module: line of code -> what it became`` -> why."""
+"""Mutants that behave as the shield does, by name (``--list``): why."""
 
 
 class Mutant(NamedTuple):
     module: str
     line: int
+    code: str  # the line's, stripped
+    place: int  # in it
     before: str
     after: str
     tree: ast.Module
 
     @property
     def name(self) -> str:
-        return f"{self.module}: {self.before} -> {self.after}"
+        return f"{self.module}: {self.code} @{self.place}: {self.before} -> {self.after}"
 
 
 COMPARISONS = {
@@ -116,7 +118,7 @@ def mutations(node: ast.AST) -> Iterator[ast.AST | None]:
 def mutants(module: str) -> Iterator[Mutant]:
     """Every mutant of one file of the shield."""
     source = (SHIELD / module).read_text(encoding="utf-8")
-    tree = ast.parse(source)
+    tree, lines = ast.parse(source), source.splitlines()
     for path, node in _places(tree, ()):
         for changed in mutations(node):
             whole = copy.deepcopy(tree)
@@ -131,7 +133,11 @@ def mutants(module: str) -> Iterator[Mutant]:
             else:
                 setattr(parent, last, changed)
             ast.copy_location(changed, node)
-            yield Mutant(module, node.lineno, _shown(node), _shown(changed), ast.fix_missing_locations(whole))
+            line = lines[node.lineno - 1]
+            yield Mutant(
+                module, node.lineno, line.strip(), node.col_offset - len(line) + len(line.lstrip()), _shown(node),
+                _shown(changed), ast.fix_missing_locations(whole),
+            )  # fmt: skip
 
 
 def _shown(node: ast.AST) -> str:
@@ -231,6 +237,8 @@ def run(todo: list[Mutant], jobs: int, limit: int) -> dict[int, bool]:
             if done:
                 killed[index] = late or status != 0
                 del running[child]
+                if not killed[index] and todo[index].name not in EQUIVALENT:
+                    print(f"survived: line {todo[index].line} of {todo[index].name}", flush=True)
                 if len(killed) % 50 == 0:
                     print(f"{len(killed)} of {len(todo)}, {sum(killed.values())} killed", file=sys.stderr, flush=True)
     return killed
@@ -265,9 +273,6 @@ def main() -> int:
     print(f"{len(todo)} mutants; the tests take {whole:.1f} s on the shield itself", file=sys.stderr, flush=True)
     killed = run(todo, options.jobs, options.limit)
     equivalent = [i for i, dead in killed.items() if not dead and todo[i].name in EQUIVALENT]
-    survivors = [i for i, dead in killed.items() if not dead and todo[i].name not in EQUIVALENT]
-    for i in sorted(survivors):
-        print(f"survived: line {todo[i].line} of {todo[i].name}")
     n, dead = len(todo) - len(equivalent), sum(killed.values())
     print(
         f"{dead} of {n} mutants killed, {dead / n:.1%}, and {len(equivalent)} equivalent to the shield,"

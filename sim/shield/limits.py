@@ -9,6 +9,7 @@ pulses fill in units of ``share`` x 1e-7 (rounded up; 1 for current that is held
 these with the remainder carried on, so that nothing is lost.
 """
 
+import dataclasses
 import math
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -79,6 +80,7 @@ def compile_limits(profile: Profile, tick_s: float) -> Limits:
     """
     if not (isinstance(tick_s, int | float) and 1e-4 <= tick_s <= LONGEST_TICK):
         raise InputError(f"tick_s of the shield is {tick_s!r}; wanted 0.0001 to {LONGEST_TICK:g} s")
+    dataclasses.replace(profile)  # refuses one that was widened behind its own back
     ceilings = CEILINGS[profile.device]
     tick = _exact(tick_s)
     pulsed, rated = ceilings.kind == "pulses", ceilings.kind != "direct"

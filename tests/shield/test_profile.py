@@ -107,6 +107,13 @@ def test_i14_what_cannot_be_is_refused_with_what_was_asked_and_the_ceiling(wrong
         Profile.preset("dbs_ring", **wrong)
 
 
+def test_i14_a_profile_that_was_widened_behind_its_own_back_makes_no_shield():
+    profile = Profile.preset("rns")
+    object.__setattr__(profile, "amplitude", 1.0)
+    with pytest.raises(InputError, match=r"^amplitude of the profile is 1 A"):
+        Shield(profile, 1, 0.1)
+
+
 def test_unknown_devices_are_refused():
     with pytest.raises(InputError, match=r"^unknown device 'dbs'"):
         Profile.preset("dbs")

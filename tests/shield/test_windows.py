@@ -58,6 +58,13 @@ def test_i7_half_duty_is_half_of_every_window_and_no_less():
     assert min(on[i : i + 20].sum() for i in range(180)) == 10
 
 
+def test_i7_a_clock_that_stands_still_or_goes_back_moves_no_window():
+    profile = Profile.preset("rns", duty=0.5, duty_window=1.0, fallback=1e-3)
+    shield = Shield(profile, 1, 0.1, armed=True)
+    delivered = [shield.step([1e-3], 0.0, tick).applied[0] for tick in (0, 1, *[1] * 20, 0, "x", 1)]
+    assert sum(amplitude > 0 for amplitude in delivered) == 5
+
+
 def test_i7_transcranial_direct_current_ends_after_forty_minutes_whatever_the_current():
     shield = Shield(Profile.preset("tdcs", watchdog=5.0), 1, 5.0, armed=True)
     decisions = _deliver(shield, 500, 1e-3)
