@@ -41,6 +41,7 @@ REFERENCE = {
 
 # What we set out to reach on two cores: of the ratio where it starts with x, of our figure otherwise.
 GOALS = {
+    "PPO on the linear plant, 1024 lanes, peer with minibatches of 64": "x 50",
     "EEGNet predict, batch 1, p99": "< 4",
     "EEGNet training step, batch 1, p50": "x 3",
     "EEGNet training step, batch 8, p50": "x 6",

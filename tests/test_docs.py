@@ -137,6 +137,14 @@ def test_the_spiking_loop_of_the_how_to_runs_and_goes_on_from_its_saved_state(ex
     assert made["saved"]["now"] == 4 * 50 * made["source"].substeps
 
 
+def test_the_policy_of_the_how_to_halves_beta_at_a_fraction_of_the_dose(examples):
+    table = runpy.run_path(str(examples / "train_policy.py"))["table"]
+    off, continuous, learned = (table[name] for name in ("off", "continuous", "learned"))
+    assert off["dose"] == 0.0
+    assert learned["beta"] < 0.6 * off["beta"]
+    assert learned["dose"] < 0.3 * continuous["dose"]
+
+
 @pytest.mark.parametrize("name", ["gym_env.py", "gym_vec.py"])
 def test_the_environments_of_the_how_to_run(name, examples):
     made = runpy.run_path(str(examples / name))

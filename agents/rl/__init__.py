@@ -6,6 +6,7 @@ from .continual import Continual
 from .environment import Environment, Transition
 from .gradient import ShortHorizon
 from .learned import Learned, load_trained, save_trained
+from .loop_environment import LoopEnvironment
 from .ppo import PPO
 from .sac import SAC
 from .train import Evaluation, Progress, Training, evaluate, train
@@ -13,6 +14,6 @@ from .trained import Trained
 
 __all__ = [
     "PPO", "SAC", "Continual", "Environment", "Evaluation", "FeedbackSensing", "HistorySensing", "Learned", "Limit",
-    "Progress", "ShortHorizon", "Trained", "Training", "Transition", "WithFeedback", "WithHistory", "evaluate",
-    "load_trained", "save_trained", "train",
+    "LoopEnvironment", "Progress", "ShortHorizon", "Trained", "Training", "Transition", "WithFeedback", "WithHistory",
+    "evaluate", "load_trained", "save_trained", "train",
 ]  # fmt: skip

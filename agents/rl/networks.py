@@ -67,7 +67,7 @@ class ActorCritic(nn.Module):
         if self.n_values:
             self.critic = MLP(self.hidden, self.n_values, 1.0)
         if not self.state_std:
-            self.log_std = self.param("log_std", lambda _, shape: jnp.full(shape, self.raw), (self.n_actions,))
+            self.log_std = self.param("log_std", nn.initializers.constant(self.raw), (self.n_actions,))
 
     @property
     def raw(self) -> float:

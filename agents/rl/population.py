@@ -127,7 +127,7 @@ def fill_bank(worlds: Population, key: Array, n_bank: int) -> Bank:
     def one(key: Array) -> Bank:
         own = worlds.draw(stream_key(key, "environment"))
         state, observation = worlds.environment(own).reset(stream_key(key, "reset"))
-        return Bank(own, _strong(state), jnp.asarray(observation, jnp.float32))
+        return Bank(own, strong(state), jnp.asarray(observation, jnp.float32))
 
     return jax.vmap(one)(jax.random.split(key, n_bank))
 
@@ -157,7 +157,7 @@ def advance(worlds: Population, bank: Bank, lanes: Lanes, actions: Array) -> tup
     def one(own: tuple[Array, ...], state: Any, action: Array) -> tuple[Any, Transition]:
         state, transition = worlds.environment(own).step(state, action)
         # episodes that ended elsewhere must not be replaced by states of another precision
-        return _strong(state), _tidy(transition)
+        return strong(state), _tidy(transition)
 
     state, transition = jax.vmap(one)(lanes.own, lanes.state, actions)
     until = jnp.where(lanes.until == NEVER, NEVER, lanes.until - 1)
@@ -200,16 +200,16 @@ def _leaves(environment: Any) -> list[Array]:
     return [jnp.asarray(leaf) for leaf in jax.tree.leaves(environment)]
 
 
-def _strong(tree: Any) -> Any:
+def strong(tree: Any) -> Any:
     """Arrays whose type no later operation changes (JAX's numbers from Python are weakly typed)."""
 
-    def strong(leaf: Any) -> Any:
+    def one(leaf: Any) -> Any:
         leaf = jnp.asarray(leaf)
         if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             return leaf
         return jax.lax.convert_element_type(leaf, leaf.dtype)
 
-    return jax.tree.map(strong, tree)
+    return jax.tree.map(one, tree)
 
 
 def _tidy(transition: Transition) -> Transition:

@@ -16,7 +16,7 @@ from ...sim.errors import InputError
 from ...sim.keys import stream_key
 from .checkpoint import resume, save
 from .environment import Environment
-from .population import Maker, Population, advance, begin_lanes, fill_bank, population
+from .population import Maker, Population, advance, begin_lanes, fill_bank, population, strong
 from .trained import Trained
 
 
@@ -144,7 +144,8 @@ def _meta(done: int, seconds: float, chunk: int) -> dict[str, Any]:
 @functools.partial(jax.jit, static_argnums=3)
 def _init(algorithm: Any, worlds: Population, key: Array, several: bool) -> Any:
     init = functools.partial(algorithm.init, worlds)
-    return jax.vmap(init)(key) if several else init(key)
+    # weakly typed, what comes after would differ in type and be compiled again
+    return strong(jax.vmap(init)(key) if several else init(key))
 
 
 @functools.partial(jax.jit, static_argnums=3, donate_argnums=2)

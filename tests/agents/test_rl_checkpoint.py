@@ -1,5 +1,6 @@
 """Training goes on to the bit from its checkpoint, in a new process too, and nothing corrupt is taken for one."""
 
+import dataclasses
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import pytest
 
 from neurodrift.agents.rl import PPO, SAC, probes, train
 from neurodrift.agents.rl import checkpoint as files
+from neurodrift.agents.rl.train import _chunk
 from neurodrift.sim.errors import InputError
 
 TRAINING = """
@@ -38,9 +40,8 @@ def _train(folder, n_updates: int, name: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param("ppo", marks=pytest.mark.slow), pytest.param("sac", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SETTINGS)
 def test_interrupted_and_resumed_in_a_new_process_equals_uninterrupted_to_the_bit(name, tmp_path):
     _train(tmp_path / "whole", 6, name)
     # the second stop is within a chunk
@@ -83,6 +84,14 @@ def test_going_on_from_a_file_equals_going_on_from_memory(kept, tmp_path):
         np.testing.assert_array_equal(resumed.curves[name], again.curves[name])
     words = files.named(onward.state)
     assert all(np.array_equal(a, words[name]) for name, a in files.named(resumed.state).items())
+
+
+def test_a_training_that_goes_on_is_not_compiled_again(kept):
+    training = kept[1]
+    before = _chunk._cache_size()
+    train(SMALL, probes.Linear(), 8, start=training, chunk=2)
+    train(dataclasses.replace(SMALL, learning_rate=1e-4), probes.Linear(b=0.3), 8, start=training, chunk=2)
+    assert _chunk._cache_size() == before
 
 
 def test_a_corrupt_checkpoint_gives_way_to_the_one_before(kept, tmp_path):
