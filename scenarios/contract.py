@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class ScenarioInfo:
     name: str
     title: str
     summary: str
-    kind: Literal["simulated", "recorded"]
+    kind: Literal["simulated", "recorded", "closed"]
     severity_name: str
     severity_unit: str
     severities: tuple[float, ...]
@@ -138,6 +138,29 @@ class Scenario(Protocol):
 
     def timing(self, config: RunConfig) -> dict[str, Any]:
         """Predict and update times of each method, measured once, alone, after the cells."""
+        ...
+
+
+class OwnResults(Protocol):
+    """A scenario whose results are no decoding accuracies: it makes its own of the cells, besides :class:`Scenario`.
+
+    The results hold at least what ``neurodrift run`` shows: scenario, complete, cells_done, cells_planned, verdict
+    {headline, sentences}, table (may be empty) and, for people, ``text``.
+    """
+
+    def results(
+        self,
+        config: RunConfig,
+        cells: "Sequence[tuple[Mapping[str, Any], Mapping[str, np.ndarray]]]",
+        planned: int,
+        versions: Mapping[str, str],
+        command: str,
+    ) -> dict[str, Any]:
+        """Strict JSON made of the finished cells' (facts, arrays), in any order."""
+        ...
+
+    def report(self, results: Mapping[str, Any]) -> str:
+        """The page of these results: the same results give the same text."""
         ...
 
 

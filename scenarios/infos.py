@@ -142,6 +142,29 @@ _ALL = (
     ),
 )
 
+CLOSED = (
+    ScenarioInfo(
+        name="pd_decoded_adbs",
+        title="Adaptive deep brain stimulation by a decoder, both loops at once",
+        summary="A decoder estimates beta from drifting EEG with the stimulation artefact in it, and a policy acts on "
+        "what it says: each decoder with each policy, fixed, adapting and oracle.",
+        kind="closed",
+        severity_name="drift",
+        severity_unit="times the standard one",
+        severities=(0.0, 1.0),
+        severity_limits=(0.0, 2.0),
+        methods=("frozen", "ea", "ea_cft", "oracle"),
+        decoder="csp_lda",
+        decoders=("csp_lda", "tangent_lr"),
+        n_subjects=8,
+        n_seeds=1,
+        quick_severities=(1.0,),
+        quick_subjects=4,
+        reference="Beta of the model of Nevado-Holgado (2010) under pulses; the drift is electrodes (cap, gel, gain), "
+        "brain (levodopa, time of day) and a waning effect of stimulation, sizes as in the code, partly assumed.",
+    ),
+)
+
 # Methods of scenarios that are none of the registry's: title, summary, tag and labels, as tables show them.
 DAILY = "daily"
 PAST_DAYS = "those of all past days"
@@ -184,4 +207,4 @@ OWN_METHODS: dict[str, dict[str, str]] = {
     },
 }
 
-INFOS: dict[str, ScenarioInfo] = {info.name: info for info in _ALL}
+INFOS: dict[str, ScenarioInfo] = {info.name: info for info in (*_ALL, *CLOSED)}

@@ -164,23 +164,26 @@ class _Run:
         # Read back, so that a resumed run and an uninterrupted one are made from the same bytes.
         done, _ = self.folder.finished(self.plan)
         config, ids = self.plan.config, self.plan.ids()
-        results = build_results(
-            _spec(self.chosen.info, config),
-            config.to_json(),
-            self.plan.versions | {"code": self.plan.code},
-            [({**c.cell.to_json(), **c.meta}, c.arrays) for c in done.values()],
-            len(ids),
-            timing,
-            command_line(config),
-            unit=self.chosen.info.unit,
-        )
+        own: Any = self.chosen if hasattr(self.chosen, "results") else None
+        cells = [({**c.cell.to_json(), **c.meta}, c.arrays) for c in done.values()]
+        versions, command = self.plan.versions | {"code": self.plan.code}, command_line(config)
+        if own is not None:
+            results = own.results(config, cells, len(ids), versions, command)
+        else:
+            spec = _spec(self.chosen.info, config)
+            results = build_results(
+                spec, config.to_json(), versions, cells, len(ids), timing, command, unit=self.chosen.info.unit
+            )
         failures = [{"cell": ids[i].label(), "error": o.error} for i, o in self.failed.items() if i not in done]
         if self.timing_error is not None:
             failures.append({"cell": "timing", "error": self.timing_error})
         results = strict(plain({**results, "failures": failures}))
         write_json(self.folder.path / "results.json", results)
         report = self.folder.path / f"{TEMPORARY}report.html"
-        write_report(results, report)
+        if own is not None:
+            report.write_text(own.report(results), encoding="utf-8", newline="\n")
+        else:
+            write_report(results, report)
         os.replace(report, self.folder.path / "report.html")
         return results
 

@@ -38,10 +38,10 @@ class Session:
 
     decoder_name: str = "csp_lda"
     n_calibration: int = 60
-    n_windows: int = 1200
+    n_windows: int = 800
     onset: int = 200
     block: int = 100
-    drift_window_s: float = 24.0
+    drift_window_s: float = 36.0
     every: int = 20
     delay: int = 4
     lanes: int = 48

@@ -51,6 +51,8 @@ def show(results: Mapping[str, Any], out: Path, as_json: bool, seconds: float) -
     console.print(verdict["headline"], style="bold", markup=False, highlight=False)
     for sentence in verdict["sentences"]:
         console.print(sentence, markup=False, highlight=False)
+    if results.get("text"):
+        print(f"\n{results['text']}")
     if results["table"]:
         console.print()
         console.print(console_table(results), markup=False, highlight=False)
