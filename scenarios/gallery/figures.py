@@ -1,4 +1,4 @@
-"""The gallery: a figure per brain model, by name."""
+"""The gallery: a figure per brain model, by name, and one of the how-to on phase-locked stimulation."""
 
 import importlib
 import io
@@ -8,13 +8,13 @@ from typing import Any
 FIGURES = (
     "jansen_rit", "wendling", "wilson_cowan", "stn_gpe", "epileptor", "thalamocortical", "eirs", "stuart_landau",
     "kuramoto", "bonhoeffer_van_der_pol", "hindmarsh_rose", "intracortical", "brunel", "basal_ganglia",
-    "cortical_column", "spiking_column",
+    "cortical_column", "spiking_column", "phase_locked",
 )  # fmt: skip
 """Files of this package with ``figure() -> matplotlib.figure.Figure``."""
 
 
 def draw(name: str) -> Any:
-    """The figure of one brain model; runs the model (seconds to a minute)."""
+    """The figure of one of FIGURES; runs the model (seconds to a minute)."""
     return importlib.import_module(f".{name}", __package__).figure()
 
 

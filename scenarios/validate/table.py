@@ -8,7 +8,8 @@ from .row import DISPUTED, FAIL, PASS, Row
 
 MODULES = (
     "jansen_rit", "wendling", "wilson_cowan", "stn_gpe", "epileptor", "thalamocortical", "eirs", "oscillators",
-    "controller", "closed_loop", "motor_imagery", "intracortical", "spiking", "physics_head", "stimulation",
+    "controller", "closed_loop", "feedback", "tremor", "motor_imagery", "intracortical", "spiking", "physics_head",
+    "stimulation",
 )  # fmt: skip
 """Files of this package with ``rows(fast) -> list[Row]``, in the order of the table."""
 
