@@ -19,15 +19,9 @@ class First:
         return state, reading.v[:, 0]
 
 
-def reading(*features, fresh=True, n_stim=1):
-    v = jnp.asarray(features, jnp.float32)[:, None]
-    return Reading(v, jnp.zeros(1, bool), jnp.zeros(()), jnp.asarray(fresh), jnp.zeros(n_stim))
-
-
-def requests(policy, features, seed=0):
-    """Requests (n_windows, n_stim) of a policy that sees features (n_windows,) or (n_windows, n_features)."""
-    v = jnp.asarray(features, jnp.float32).reshape(len(features), -1, 1)
-    keys = jax.random.split(jax.random.key(seed), len(v))
+@jax.jit
+def requests(policy, v, keys):
+    """Requests (n_windows, n_stim) of a policy that sees v (n_windows, n_features, 1)."""
 
     def window(memory, inputs):
         x, key = inputs
@@ -36,6 +30,12 @@ def requests(policy, features, seed=0):
     return jax.lax.scan(window, policy.init(), (v, keys))[1]
 
 
+def seen(features, seed=0):
+    """(v, keys) for ``requests`` from features (n_windows,) or (n_windows, n_features)."""
+    v = jnp.asarray(features, jnp.float32).reshape(len(features), -1, 1)
+    return v, jax.random.split(jax.random.key(seed), len(v))
+
+
 def run(policy, features, seed=0):
-    """As ``requests``, compiled, in NumPy."""
-    return np.asarray(requests(policy, features, seed))
+    """As ``requests``, of features, in NumPy; policies of one structure share what is compiled."""
+    return np.asarray(requests(jax.tree.map(jnp.asarray, policy), *seen(features, seed)))

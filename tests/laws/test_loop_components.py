@@ -15,16 +15,14 @@ from neurodrift.agents import (
     PulseSkipping,
     Ramp,
     Ramped,
-    Random,
     RandomMatched,
-    RelativeToTrend,
     adaptive_dbs,
     responsive,
 )
 from neurodrift.scenarios.check import check_component
 from neurodrift.scenarios.loop_laws import window_length
 from neurodrift.sim.pytree import component, static
-from neurodrift.sim.sensing import Area, BandPower, Envelope, LineLength, Mixed
+from neurodrift.sim.sensing import Area, Envelope, Mixed
 
 SFREQ, N_TIMES, N_CHANNELS = 250.0, 25, 3
 W = N_TIMES / SFREQ
@@ -35,9 +33,7 @@ def _envelope():
 
 
 COMPONENTS = {
-    "off": lambda: Off(n_stim=2),
     "constant": lambda: Constant(level=jnp.array([0.3, -0.5])),
-    "random": lambda: Random(n_stim=2),
     "coin": lambda: Ramped(policy=Coin(period_s=0.4, window_s=W), ramp=Ramp.seconds(0.5), window_s=W),
     "matched": lambda: RandomMatched(on=jnp.array([1.0, 3.0]), off=jnp.array([2.0]), levels=jnp.array([0.5, 1.0])),
     "pi": lambda: Controller.create(_envelope(), PI.amplitude(15e-6, 3e-3), W, ramp=Ramp.seconds(1.0)),
@@ -47,10 +43,7 @@ COMPONENTS = {
     ),
     "responsive": lambda: responsive(1.2, SFREQ, N_TIMES, n_channels=N_CHANNELS, short_s=0.3),
     "average": lambda: Average.seconds(_envelope(), 0.5, W),
-    "trend": lambda: RelativeToTrend(sensing=_envelope(), trend_s=1.0, window_s=W),
     "area": lambda: Area.create(SFREQ, N_TIMES, n_channels=N_CHANNELS),
-    "line_length": lambda: LineLength.create(SFREQ, N_TIMES, n_channels=N_CHANNELS),
-    "band_power": lambda: BandPower.create((13, 30), SFREQ, N_TIMES, n_fft=128, n_channels=N_CHANNELS, update_s=0.1),
 }
 
 
