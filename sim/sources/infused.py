@@ -24,6 +24,7 @@ class InfusedState(NamedTuple):
     source: Any
     plasma: Array  # () concentration
     effect: Array  # ()
+    tick: Array  # () int32 windows since the start
 
 
 @component
@@ -31,11 +32,11 @@ class Infused(Wrapping):
     """``source`` whose GABA-A synapses the infusion slows.
 
     per_ampere () 1/A: plasma concentration in steady state per A of "current", of all contacts together; k10 () 1/s,
-    elimination from plasma; ke0 () 1/s, between plasma and effect site; sensitivity () of the brain to the effect-site
-    concentration; deepest () effect beyond which more of the drug does nothing: the corticothalamic loop leaves its
-    rhythm there; drug_window_s () s of drug time that a control window stands for; conditions.stim_efficacy scales the
-    infusion (a kinked line). truth gains ``plasma``, ``concentration`` (the effect site's) and ``depth`` (), the effect
-    that the brain feels.
+    elimination from plasma; ke0 () 1/s, between plasma and effect site; sensitivity () of the brain: depth is that
+    times the concentration in the effect site; deepest () depth beyond which the synapses slow no further, as the
+    corticothalamic loop leaves its rhythm there; drug_window_s () s of drug time that a control window stands for;
+    opens_s () s of it before the line is open; conditions.stim_efficacy scales the infusion. truth gains ``plasma``,
+    ``concentration`` (the effect site's) and ``depth``, all ().
     """
 
     source: Any
@@ -45,11 +46,13 @@ class Infused(Wrapping):
     sensitivity: Array
     deepest: Array
     drug_window_s: Array
+    opens_s: Array
 
     @classmethod
     def create(
         cls, source: Any, *, per_ampere: float = 1.0, half_life_s: float = 300.0, ke0: float = KE0,
         sensitivity: float = 1.0, deepest: float = 1.0, drug_window_s: float | None = None,
+        opens_s: float = 0.0,
     ) -> "Infused":  # fmt: skip
         """half_life_s s in plasma (assumed: the distribution of the first minutes, not the hours of elimination);
         drug_window_s by default the window's own duration. InputError for rates that cannot be."""
@@ -62,13 +65,13 @@ class Infused(Wrapping):
         f32 = jnp.float32
         return cls(
             source=source, per_ampere=f32(per_ampere), k10=f32(jnp.log(2.0) / half_life_s), ke0=f32(ke0),
-            sensitivity=f32(sensitivity), deepest=f32(deepest), drug_window_s=f32(seconds),
+            sensitivity=f32(sensitivity), deepest=f32(deepest), drug_window_s=f32(seconds), opens_s=f32(opens_s),
         )  # fmt: skip
 
     def init(self, key: Array, conditions: Conditions) -> InfusedState:
         """Without any drug."""
         zero = jnp.zeros(())
-        return InfusedState(self.source.init(key, conditions), zero, zero)
+        return InfusedState(self.source.init(key, conditions), zero, zero, jnp.int32(0))
 
     def step(
         self, state: InfusedState, stim: Array, conditions: Conditions, key: Array
@@ -76,16 +79,17 @@ class Infused(Wrapping):
         """One window: stim (n_stim, n_times) A is what the pump gives, held over the window; less than nothing is
         nothing. The source itself is given no current."""
         pump = jnp.maximum(jnp.mean(jnp.sum(stim, axis=0)), 0.0) * conditions.stim_efficacy
+        pump = jnp.where(state.tick * self.drug_window_s >= self.opens_s, pump, 0.0)
         plasma, effect = compartments(
             state.plasma, state.effect, self.per_ampere * pump, self.k10, self.ke0, self.drug_window_s
         )
-        depth = jnp.minimum(self.sensitivity * effect, self.deepest)
-        slowed = conditions.gaba_rate * (1.0 - Anaesthesia.SLOWING * depth)
+        depth = self.sensitivity * effect
+        slowed = conditions.gaba_rate * (1.0 - Anaesthesia.SLOWING * jnp.minimum(depth, self.deepest))
         source, moments, truth = self.source.step(
             state.source, jnp.zeros_like(stim), dataclasses.replace(conditions, gaba_rate=slowed), key
         )
         truth = {**truth, "plasma": plasma, "concentration": effect, "depth": depth}
-        return InfusedState(source, plasma, effect), moments, truth
+        return InfusedState(source, plasma, effect, state.tick + 1), moments, truth
 
 
 def compartments(

@@ -17,19 +17,25 @@ import numpy as np
 from jax import Array
 
 from ..builders import local_plant
-from ..drift import EfficacyLoss
+from ..drift import Anaesthesia, EfficacyLoss
 from ..errors import InputError
 from ..keys import stream_key
 from ..loop import Judgement, Latency, Loop
 from ..plant import Plant, PlantState, Window
 from ..pytree import component
 from ..sensing import Applied, Envelope, Stack, Standard
+from ..sensing.relative_to_start import RelativeToStart
 from ..sources.infused import KE0, Infused
-from ..sources.models.eirs import Eirs
+from ..sources.models.eirs import Eirs, spectrum
 from ..sources.registry import make_source
 
 ALPHA = 8.0, 12.0
 """Hz, around the model's 8.9 Hz."""
+INDEX = 15.0, 30.0
+"""Hz of the depth index. Beta rises with the drug as steadily as alpha, and over a band four times as wide its
+amplitude is known from a quarter of the recording."""
+AWAKE_S = 600.0
+"""s of drug time before the line opens: the patient awake, for the index to be relative to."""
 FULL = 2.0
 """Steady-state concentration in the plasma at the largest infusion (relative: 1 slows GABA-A decay to 60 /s)."""
 DEEPEST = 1.1
@@ -47,9 +53,9 @@ OLDER_KE0, OLDER_SENSITIVITY = 0.2, 0.4
 
 @component
 class DepthTask:
-    """marker: |concentration - target| / target, of the effect site: 1 without a drug. cost: by how much it is beyond
-    ``ceiling`` (), relative to it. Reward: minus the marker, minus ``weight`` () times the infusion. The concentration
-    is judged rather than the depth felt, which saturates."""
+    """marker: |depth - target| / target, where depth is the effect-site concentration times the brain's sensitivity: 1
+    without a drug. cost: by how much it is beyond ``ceiling`` (), relative to it. Reward: minus the marker, minus
+    ``weight`` () times the infusion."""
 
     target: Array
     ceiling: Array
@@ -59,15 +65,15 @@ class DepthTask:
         return ()
 
     def judge(self, memory: tuple[()], plant: Plant, state: PlantState, window: Window) -> tuple[tuple[()], Judgement]:
-        concentration = window.truth["concentration"]
-        marker = jnp.abs(concentration - self.target) / self.target
-        over = jnp.maximum(concentration - self.ceiling, 0.0) / self.ceiling
+        depth = window.truth["depth"]
+        marker = jnp.abs(depth - self.target) / self.target
+        over = jnp.maximum(depth - self.ceiling, 0.0) / self.ceiling
         dose = jnp.mean(jnp.abs(window.stim.applied)) / plant.stimulator.max_current
         return memory, Judgement(-marker - self.weight * dose, jnp.asarray(False), marker, over)
 
 
 def make(
-    window_s: float = 1.0,
+    window_s: float = 2.0,
     sfreq: float = 200.0,
     drift: bool | tuple[Any, ...] = True,
     *,
@@ -79,8 +85,8 @@ def make(
     dose_weight: float = 0.05,
 ) -> Loop:
     """One patient. window_s s of recording for every ``seconds`` s of drug time, so that an hour is 360 windows;
-    target: effect-site concentration to be held; ceiling: what counts as too much; age: 20 to 90 years, which weakens
-    alpha, slows the effect site and raises sensitivity; alpha: False for one of the few without. drift: the infusion
+    target: depth to be held; ceiling: what counts as too much; age: 20 to 90 years, which weakens alpha, slows the
+    effect site and raises sensitivity; alpha: False for one of the few without. drift: the infusion
     loses a fifth of what it brings about (clearance rises), or processes of your own. InputError for ages and targets
     that cannot be.
     """
@@ -95,7 +101,7 @@ def make(
     source = make_source("eirs", "wake", sfreq=sfreq, n_times=n_times)
     infused = Infused.create(
         source, per_ampere=FULL / PUMP, ke0=KE0 * (1.0 - OLDER_KE0 * years),
-        sensitivity=1.0 + OLDER_SENSITIVITY * (years - 0.5), deepest=DEEPEST, drug_window_s=seconds,
+        sensitivity=1.0 + OLDER_SENSITIVITY * (years - 0.5), deepest=DEEPEST, drug_window_s=seconds, opens_s=AWAKE_S,
     )  # fmt: skip
     infused = _with_loop(infused, _row(years) if alpha else len(LOOPS[0]))
     processes = (EfficacyLoss.create(0.2),) if drift is True else drift or ()
@@ -107,22 +113,26 @@ def make(
             sd=jnp.float32(0.5), limit=6.0, log=True,
         )
         for band, tau, shift in (
-            (ALPHA, 4.0, 0.0), (ALPHA, 20.0, 0.0), ((1.0, 6.0), 20.0, -0.3), ((15.0, 30.0), 20.0, -0.7),
+            (ALPHA, 5.0, 0.0), (ALPHA, 20.0, 0.0), ((1.0, 6.0), 20.0, -0.3), ((15.0, 30.0), 20.0, -0.7),
         )
     ]  # fmt: skip
     return Loop(
         plant=plant,
         task=DepthTask(target=jnp.float32(target), ceiling=jnp.float32(ceiling), weight=jnp.float32(dose_weight)),
         latency=Latency.create(1, sfreq, n_times, transport=0.2, jitter=0.3, longest=1.0),
-        sensing=Stack(parts=(*bands, Applied())),
+        sensing=Stack(parts=(wakefulness(sfreq, n_times), *bands, Applied())),
         bipolar=False,
     )
 
 
 def draw(loop: Loop, key: Array, held_out: bool = False) -> Loop:
-    """Another patient: age 20 to 75, 4 % without alpha, sensitivity lognormal (sd .2), half-life in plasma 200 to 450
-    s, an infusion that loses 0 to 30 % of its effect; held out, age 75 to 90, and a loss of 40 to 60 %."""
-    k = {name: stream_key(key, f"anaesthesia.{name}") for name in ("age", "absent", "sensitivity", "k10", "loss")}
+    """Another patient: age 20 to 75, 4 % without alpha, sensitivity and clearance lognormal (sd .2 and .3: between
+    people, doses for the same effect differ by a factor of two and more; assumed), half-life in plasma 200 to 450 s, an
+    infusion that loses 0 to 30 % of its effect; held out, age 75 to 90, and a loss of 40 to 60 %."""
+    k = {
+        name: stream_key(key, f"anaesthesia.{name}")
+        for name in ("age", "absent", "sensitivity", "clearance", "k10", "loss")
+    }
     low, high = (75.0, 90.0) if held_out else (20.0, 75.0)
     years = (jax.random.uniform(k["age"], (), minval=low, maxval=high) - 20.0) / 70.0
     absent = jax.random.bernoulli(k["absent"], ABSENT)
@@ -133,12 +143,33 @@ def draw(loop: Loop, key: Array, held_out: bool = False) -> Loop:
         source,
         ke0=jnp.float32(KE0) * (1.0 - OLDER_KE0 * years),
         sensitivity=(1.0 + OLDER_SENSITIVITY * (years - 0.5)) * jnp.exp(0.2 * jax.random.normal(k["sensitivity"])),
+        per_ampere=infused.per_ampere * jnp.exp(0.3 * jax.random.normal(k["clearance"])),
         k10=jnp.log(2.0) / jax.random.uniform(k["k10"], (), minval=200.0, maxval=450.0),
     )
     least, most = (0.4, 0.6) if held_out else (0.0, 0.3)
     loss = jax.random.uniform(k["loss"], (), minval=least, maxval=most)
     processes = tuple(dataclasses.replace(p, loss=loss) if isinstance(p, EfficacyLoss) else p for p in loop.plant.drift)
     return dataclasses.replace(loop, plant=dataclasses.replace(loop.plant, source=source, drift=processes))
+
+
+def rise(sfreq: float, n_times: int, tau: float = 10.0) -> RelativeToStart:
+    """Amplitude of INDEX over its mean awake, before the line opens: the depth index of the baseline controllers."""
+    return RelativeToStart.create(Envelope.create(INDEX, sfreq, n_times, tau=tau), skip=10, length=45)
+
+
+def wakefulness(sfreq: float, n_times: int) -> Standard:
+    """-10 ln of :func:`rise`: above a set point when too awake, so that laws which answer what is above it apply."""
+    return Standard(sensing=rise(sfreq, n_times), mean=jnp.float32(0.0), sd=jnp.float32(-0.1), limit=10.0, log=True)
+
+
+def expected_rise(row: int, depth: float, band: tuple[float, float] = INDEX) -> float:
+    """Closed form: what :func:`rise` tends to in patient ``row`` of the bank at a ``depth``, of the linearised loop."""
+    letters, _ = bank()
+    with jax.ensure_compile_time_eval():
+        model = Eirs(**{name: jnp.float32(values[row]) for name, values in letters.items()})
+        slowed = dataclasses.replace(model, alpha_g=model.alpha_g * (1.0 - Anaesthesia.SLOWING * min(depth, DEEPEST)))
+    f = np.arange(band[0], band[1], 0.05)
+    return float(np.sqrt(spectrum(slowed, f).sum() / spectrum(model, f).sum()))
 
 
 def _row(years: Any) -> Any:

@@ -66,10 +66,19 @@ def test_a_full_infusion_reaches_its_steady_state_and_slows_the_synapses_by_the_
         state, _, truth = step(state, stim)
     assert float(truth["plasma"]) == pytest.approx(ad.FULL, rel=1e-3)
     assert float(truth["concentration"]) == pytest.approx(ad.FULL, rel=1e-3)
-    assert float(truth["depth"]) == pytest.approx(1.1)
+    assert float(truth["depth"]) == pytest.approx(ad.FULL, rel=1e-3)
     assert float(truth["rate"]) == pytest.approx(1 - 1.1 * Anaesthesia.SLOWING, rel=1e-5)
     # the brain is given the drug and no current
     assert float(truth["given"]) == 0.0
+    # nothing flows before the line is open
+    later = Infused.create(Seen(), per_ampere=1.0, drug_window_s=60.0, opens_s=120.0)
+    waiting, plasma = later.init(jax.random.key(0), loop.plant.conditions), []
+    open_line = jax.jit(lambda s: later.step(s, stim, loop.plant.conditions, jax.random.key(1)))
+    for _ in range(3):
+        waiting, _, seen = open_line(waiting)
+        plasma.append(float(seen["plasma"]))
+    assert plasma[:2] == [0.0, 0.0]
+    assert plasma[2] > 0.0
     # less than nothing is nothing
     again, _, _ = step(state, -stim)
     assert float(again.plasma) < float(state.plasma)
@@ -77,7 +86,7 @@ def test_a_full_infusion_reaches_its_steady_state_and_slows_the_synapses_by_the_
 
 def test_the_marker_is_the_distance_to_the_target_and_too_much_is_the_cost(loop):
     levels = [0.0, 0.35, 0.7, 1.4]
-    found = judged(loop, [window(loop, concentration=c, level=0.5) for c in levels])
+    found = judged(loop, [window(loop, depth=d, level=0.5) for d in levels])
     np.testing.assert_allclose([float(j.marker) for j in found], [1.0, 0.5, 0.0, 1.0], atol=1e-6)
     np.testing.assert_allclose([float(j.cost) for j in found], [0, 0, 0, 0.4], atol=1e-6)
     np.testing.assert_allclose([float(j.reward) for j in found], [-1.025, -0.525, -0.025, -1.025], atol=1e-6)
