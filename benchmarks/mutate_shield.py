@@ -107,7 +107,7 @@ def mutations(node: ast.AST) -> Iterator[ast.AST | None]:
             changed = copy.deepcopy(node)
             changed.test = ast.Constant(value=truth)
             yield changed
-    if isinstance(node, ast.Return) and node.value is not None:
+    if isinstance(node, ast.Return) and node.value is not None and ast.unparse(node.value) != "None":
         yield ast.Return(value=None)
     if isinstance(node, ast.AugAssign | ast.Raise) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)):
         yield None

@@ -322,6 +322,52 @@ def test_the_dose_is_counted_in_whole_microamperes_of_all_contacts_and_kept_to_t
     assert (state.dose.total, state.duty.total) == (2 * amount >> 20, 2)
 
 
+def test_only_the_bounds_that_cut_are_named():
+    # the total, 5 mA, cuts no more than the largest amplitude does
+    decision = _shield(total=5e-3).step([6e-3], 0.0, 0)
+    assert (decision.applied, decision.vetoes) == ((5e-3,), Veto.AMPLITUDE)
+    limits = compile_limits(Profile.preset("rns", daily_charge=1e-3), 0.1)
+    state = begin(limits, 1, True)
+    whole_units, part = divmod(5000 * 8422, 1 << 20)  # what 5 mA take
+    state = state._replace(
+        dose=state.dose.add(limits.dose.limit - whole_units - 1), remainder=(1 << 20) - part
+    )  # fmt: skip
+    _, verdict = decide(limits, state, Command((550_000,), 160, 2000), 0, 0)
+    assert (verdict.amplitudes, verdict.vetoes) == ((500_000,), Veto.AMPLITUDE)
+    _, verdict = decide(limits, state._replace(remainder=(1 << 20) - part + 1), Command((550_000,), 160, 2000), 0, 0)
+    assert (verdict.amplitudes, verdict.vetoes) == ((499_900,), Veto.AMPLITUDE | Veto.DOSE)
+    at_k = limits.shannon // 400
+    for current, said in ((at_k, Veto.DENSITY), (at_k + 1, Veto.DENSITY | Veto.SHANNON)):
+        _, verdict = decide(limits, begin(limits, 1, True), Command((current,), 400, 2000), 0, 0)
+        assert verdict.vetoes == said
+
+
+def test_the_least_current_counts_as_a_request():
+    decision = _shield().step([1e-8], 0.0, 0, width=2e-3)
+    assert (decision.applied, decision.vetoes, decision.cost) == ((1e-8,), Veto.WIDTH, 1)
+
+
+def test_without_a_limit_of_the_dose_there_is_none_however_much_has_flowed():
+    limits = compile_limits(Profile.preset("rns"), 0.1)
+    state = begin(limits, 1, True)
+    state = state._replace(dose=state.dose.add(BIG))
+    assert decide(limits, state, Command((100_000,), 160, 2000), 0, 0)[1].amplitudes == (100_000,)
+
+
+def test_nothing_is_re_armed_unless_it_is_said():
+    limits = compile_limits(Profile.preset("rns", good_windows=1), 0.1)
+    _, verdict = decide(limits, begin(limits, 1, False), Command((0,), 160, 2000), 0, 0)
+    assert verdict.mode == Mode.FALLBACK
+
+
+def test_a_tick_in_which_one_contact_gives_current_is_one_of_stimulation():
+    limits = compile_limits(Profile.preset("rns", daily_charge=1e-3), 0.1)
+    state, _ = decide(limits, begin(limits, 2, True), Command((0, 100_000), 160, 2000), 0, 0)
+    assert (state.duty.total, state.on_time.total) == (1, 1)
+    state, _ = decide(limits, state, Command((0, 0), 160, 2000), 0, 1)
+    assert (state.duty.total, state.on_time.total) == (1, 1)
+
+
 def test_what_is_left_of_a_dose_is_given_and_no_more():
     limits = compile_limits(Profile.preset("rns", daily_charge=1e-3), 0.1)
     state = begin(limits, 2, True)
