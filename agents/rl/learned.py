@@ -68,7 +68,7 @@ def save_trained(path: Path | str, trained: Trained, meta: dict[str, Any] | None
         "n_observations": trained.n_observations, "meta": meta or {},
     }  # fmt: skip
     data = to_safetensors(
-        {name: np.ascontiguousarray(value) for name, value in named(_arrays(trained)).items()},
+        {name: np.array(value, order="C") for name, value in named(_arrays(trained)).items()},
         metadata={"format": FORMAT, "neurodrift": json.dumps(header, sort_keys=True, allow_nan=False)},
     )
     try:
