@@ -156,6 +156,15 @@ def test_the_environments_of_the_how_to_run(name, examples):
         assert made["observations"].shape == (4, 31, 250)
 
 
+def test_the_task_of_the_how_to_is_drawn_drawn_as_a_picture_and_run(examples):
+    made = runpy.run_path(str(examples / "control_tasks.py"))
+    assert set(made["TASKS"]) >= {"pd_adbs_onoff", "pd_adbs_dual_drift", "sync_rl_suppress"}
+    assert made["picture"].shape == (600, 800, 3)
+    assert made["records"]["marker"].shape == (300,)
+    # held-out ensembles are coupled more strongly, and are as synchronous as the nominal one or more
+    assert 0.9 < float(made["records"]["marker"][-1]) < 1.4
+
+
 def test_the_controller_of_the_how_to_is_tuned_and_random_stimulation_lowers_mean_beta_as_much(examples):
     table = runpy.run_path(str(examples / "controllers.py"))["table"]
     benefit, dose = ({name: found[what].mean() for name, found in table.items()} for what in ("benefit", "dose"))

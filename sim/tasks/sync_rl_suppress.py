@@ -199,8 +199,8 @@ def _power(field: np.ndarray, basis: np.ndarray) -> float:
 
 def draw(loop: Loop, key: Array, held_out: bool = False) -> Loop:
     """Another ensemble; traceable. krylov: drives drawn anew, shifted by up to .01, spread by up to 10 % more or
-    less; a coupling up to 10 % weaker or stronger (held out: 10 to 30 % stronger). dbs_gym: other frequencies, by up to
-    2 % (held out: 2 to 5 %) each, and a contact up to 20 % closer or further (held out: 20 to 40 % further). Assumed."""
+    less; a coupling up to 10 % weaker or stronger (held out: 10 to 30 % stronger). dbs_gym: other frequencies, by up
+    to 2 % (held out: 2 to 5 %) each; a contact up to 20 % closer or further (held out: 20 to 40 % further). Assumed."""
     k_first, k_second, k_third = jax.random.split(key, 3)
     source: Any = loop.plant.source.source
     model, entry, wiring = source.model, source.entry, source.wiring

@@ -100,7 +100,7 @@ def test_every_row_of_tasks_is_the_single_environment_of_its_seed(make_task, mak
     batch, single = make_tasks(name, num_envs=2, n_windows=N), make_task(name, n_windows=N)
     assert batch.single_observation_space == single.observation_space
     assert batch.single_action_space == single.action_space
-    observation, infos = batch.reset(seed=list(seeds))
+    observation, _ = batch.reset(seed=list(seeds))
     low, high = batch.action_space.low, batch.action_space.high
     actions = np.random.default_rng(1).uniform(low, high, (2 * N, *low.shape)).astype(np.float32)
     steps = [batch.step(a) for a in actions]
