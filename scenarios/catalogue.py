@@ -5,6 +5,7 @@ from jax import Array
 
 from ..sim.drift import CapShift, Fatigue, GelDrying, NullDrift, ReferenceSwitch, SessionJumps
 from ..sim.head import make_montage
+from .bothloops.mi_scenario import mi_neurofeedback
 from .bothloops.pd_scenario import pd_decoded_adbs
 from .contract import Scenario
 from .multiday import multiday
@@ -62,4 +63,5 @@ SCENARIOS: dict[str, Scenario] = {
     "mi_replay_shift": replay_shift("mi_replay_shift"),
     "mi_multiday": multiday("mi_multiday"),
     "pd_decoded_adbs": pd_decoded_adbs(),
+    "mi_neurofeedback": mi_neurofeedback(),
 }

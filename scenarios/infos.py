@@ -163,6 +163,25 @@ CLOSED = (
         reference="Beta of the model of Nevado-Holgado (2010) under pulses; the drift is electrodes (cap, gel, gain), "
         "brain (levodopa, time of day) and a waning effect of stimulation, sizes as in the code, partly assumed.",
     ),
+    ScenarioInfo(
+        name="mi_neurofeedback",
+        title="Motor imagery that earns stimulation",
+        summary="Imagery that is decoded correctly earns stimulation of the hand area, which deepens what one "
+        "imagines; sham at the same dose; the cap slips meanwhile.",
+        kind="closed",
+        severity_name="cap shift",
+        severity_unit="cm",
+        severities=(0.0, 3.0),
+        severity_limits=(0.0, 8.0),
+        methods=("frozen", "ea", "ea_cft"),
+        decoder="csp_lda",
+        decoders=("csp_lda", "tangent_lr"),
+        n_subjects=12,
+        n_seeds=1,
+        quick_severities=(3.0,),
+        quick_subjects=4,
+        reference="Rigid shift of all electrodes; the rule of conditioning is assumed.",
+    ),
 )
 
 # Methods of scenarios that are none of the registry's: title, summary, tag and labels, as tables show them.

@@ -75,13 +75,18 @@ class Trained(NamedTuple):
 
 def trainees(training: Training, keys: Array) -> Trainee:
     """The people of these keys (n_people,)."""
-    return _trainees(training, keys)
+    return _calibrated(training, _plants(keys), keys)
+
+
+# run once, it is not worth an optimised compilation
+@functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+def _plants(keys: Array) -> Plant:
+    return jax.vmap(lambda key: motor_imagery_plant(stream_key(key, "person"), MONTAGE, SFREQ))(keys)
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _trainees(training: Training, keys: Array) -> Trainee:
-    def one(key: Array) -> Trainee:
-        plant = motor_imagery_plant(stream_key(key, "person"), MONTAGE, SFREQ)
+def _calibrated(training: Training, plants: Plant, keys: Array) -> Trainee:
+    def one(plant: Plant, key: Array) -> Trainee:
         epochs = record(plant, stream_key(key, "calibration"), training.n_calibration)
         calibration = Trials(jax.vmap(training.prepare)(epochs.x), epochs.label, jnp.ones(training.n_calibration))
         decoder = training.decoder
@@ -89,7 +94,7 @@ def _trainees(training: Training, keys: Array) -> Trainee:
         start = with_alignment(start, calibration, registry.decoder(training.decoder_name).alignment)
         return Trainee(plant, decoder.fit(start, calibration, stream_key(key, "fit")), calibration)
 
-    return jax.vmap(one)(keys)
+    return jax.vmap(one)(plants, keys)
 
 
 def train(

@@ -12,7 +12,7 @@ from .grid import CONTROLS, POLICIES
 from .summary import MEASURES, POLICY_TITLES, interval
 
 MAPS = (
-    ("regret", "Regret against oracle with oracle", "YlOrRd", 2),
+    ("regret", "Regret", "YlOrRd", 2),
     ("symptom", "Excess beta, spikes/s", "YlOrRd", 2),
     ("high", "Time in the high state, %", "YlOrRd", 0),
     ("dose", "Energy, % of continuous", "Blues", 0),
@@ -60,7 +60,7 @@ def heat_maps(results: Mapping[str, Any]) -> str:
     """The numbers of every decoder with every policy, a row of maps for each severity."""
     severities = sorted({row["severity"] for row in results["grid"]})
     methods = list(results["methods"])
-    size = (13.0, (0.62 * len(methods) + 1.0) * len(severities))
+    size = (13.0, (0.62 * len(methods) + 1.0) * len(severities) + 0.2)
 
     def draw(canvas: Any) -> None:
         axes = canvas.subplots(len(severities), len(MAPS), squeeze=False)
@@ -74,11 +74,12 @@ def heat_maps(results: Mapping[str, Any]) -> str:
                 values = np.array(
                     [[np.nan if c is None or c[name] is None else c[name] for c in line] for line in cells], float
                 )
-                _heat(ax, values, colours)
+                everywhere = [r[name] for r in results["grid"] if r["policy"] in POLICIES and r[name] is not None]
+                _heat(ax, values, colours, everywhere)
                 for i, line in enumerate(cells):
                     for j, cell in enumerate(line):
                         if cell is not None and cell[name] is not None:
-                            _numbers(ax, i, j, cell, name, digits, values)
+                            _numbers(ax, i, j, cell, name, digits)
                 ax.set_title(f"{title}\ndrift {severity:g}" if n == 0 else title)
                 ax.set_xticks(range(len(POLICIES)), POLICIES)
                 ax.set_yticks(range(len(methods)), methods if n == 0 else [])
@@ -93,9 +94,9 @@ def heat_maps(results: Mapping[str, Any]) -> str:
     return svg("decoded-grid", size, draw, "Decoder times policy as heat maps")
 
 
-def _heat(ax: Any, values: np.ndarray, colours: str) -> None:
-    known = values[np.isfinite(values)]
-    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
+def _heat(ax: Any, values: np.ndarray, colours: str, everywhere: Sequence[float]) -> None:
+    """One scale for a measure at all severities."""
+    low, high = (min(everywhere), max(everywhere)) if everywhere else (0.0, 1.0)
     span = max(high - low, 1e-9)
     down, across = (np.arange(n + 1) - 0.5 for n in values.shape)
     # lighter than the colours go, so that the numbers can be read
@@ -106,7 +107,7 @@ def _heat(ax: Any, values: np.ndarray, colours: str) -> None:
     ax.invert_yaxis()
 
 
-def _numbers(ax: Any, i: int, j: int, cell: Mapping[str, Any], name: str, digits: int, values: np.ndarray) -> None:
+def _numbers(ax: Any, i: int, j: int, cell: Mapping[str, Any], name: str, digits: int) -> None:
     low, high = cell[f"{name}_lo"], cell[f"{name}_hi"]
     ends = "" if low is None or high is None else f"{low:.{digits}f} to {high:.{digits}f}"
     ax.text(j, i - 0.12, f"{cell[name]:.{digits}f}", ha="center", va="center", fontsize=9, fontweight="bold")

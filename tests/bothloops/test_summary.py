@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+
 from neurodrift.scenarios.bothloops.grid import CONTROLS, POLICIES
 from neurodrift.scenarios.bothloops.pd_scenario import pd_decoded_adbs
 from neurodrift.scenarios.bothloops.summary import concordance
@@ -31,7 +32,10 @@ def cell(severity, config, seed=0):
             rows[:, 0] = 100.0  # before the onset: never counted
             values = {"reward": rows, "symptom": -5 * rows, "high": np.full((N, BLOCKS), 0.5)}
             values |= {"dose": np.full((N, BLOCKS), 0.25), "energy": np.full((N, BLOCKS), 1e-6)}
-            values |= {"hit": np.full((N, BLOCKS), 0.5 * ACCURACY[i]), "rejection": np.full((N, BLOCKS), 0.5 * ACCURACY[i])}
+            values |= {
+                "hit": np.full((N, BLOCKS), 0.5 * ACCURACY[i]),
+                "rejection": np.full((N, BLOCKS), 0.5 * ACCURACY[i]),
+            }
             arrays |= {f"{name}/{method}/{policy}": value for name, value in values.items()}
             arrays[f"labels/{method}/{policy}"] = np.full(N, 30 if method == "ea_cft" else 0)
     meta = {
@@ -54,9 +58,7 @@ def results(scenario):
 
 
 def row(results, severity, decoder, policy):
-    return next(
-        r for r in results["grid"] if (r["severity"], r["decoder"], r["policy"]) == (severity, decoder, policy)
-    )
+    return next(r for r in results["grid"] if (r["severity"], r["decoder"], r["policy"]) == (severity, decoder, policy))
 
 
 def test_regret_is_the_oracles_reward_less_the_arms_after_the_onset(results):
