@@ -38,7 +38,25 @@ TESTS = {
 
 TARGET = 0.95
 
-EQUIVALENT: dict[str, str] = {}
+_NOTHING_ASKED = "where nothing is asked for, nothing is delivered, whatever the sign and the base"
+EQUIVALENT = {
+    "command.py: return (value + (1 << 31)) % (1 << 32) - (1 << 31) @8: value + (1 << 31) -> value - (1 << 31)":
+        "the two differ by 2^32, and the remainder is of 2^32",
+    "core.py: return 1 if last is None else min(wrap(tick - last), BIG) @7: 1 -> 2":
+        "at the first tick no time has passed and nothing flows yet, whatever the gap",
+    "core.py: pulse = max(asked_width, 1) @25: 1 -> 2":
+        "only widths of 0 and 1 us are changed, which are below every range",
+    "core.py: currents = [0 if current < 0 and not limits.bipolar else current for current in wanted.amplitudes] @17:"
+    " current < 0 -> current <= 0": _NOTHING_ASKED,
+    "core.py: currents = [0 if current < 0 and not limits.bipolar else current for current in wanted.amplitudes] @27:"
+    " 0 -> 1": _NOTHING_ASKED,
+    "core.py: base = abs(before) if before * current >= 0 and gap <= 1 else 0 @22: before * current >= 0 -> before *"
+    " current > 0": _NOTHING_ASKED,
+    "core.py: base = abs(before) if before * current >= 0 and gap <= 1 else 0 @42: 0 -> 1": _NOTHING_ASKED,
+    "core.py: amplitudes.append(-out if current < 0 else out) @26: current < 0 -> current <= 0": _NOTHING_ASKED,
+    "core.py: amplitudes.append(-out if current < 0 else out) @36: 0 -> 1": _NOTHING_ASKED,
+    "core.py: if size * n > left: @3: size * n > left -> size * n >= left": "the level is then the size itself",
+}  # fmt: skip
 """Mutants that behave as the shield does, by name (``--list``): why."""
 
 
@@ -250,10 +268,12 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=min(2, multiprocessing.cpu_count()))
     parser.add_argument("--limit", type=int, default=30, help="seconds of processor time for the tests on a mutant")
     parser.add_argument("--module", action="append", choices=MODULES, help="this file only; may be given again")
+    parser.add_argument("--only", default="", help="mutants with this in their name only")
     parser.add_argument("--every", type=int, default=1, help="every n-th mutant only, for a quick look")
     parser.add_argument("--list", action="store_true", help="list the mutants and run nothing")
     options = parser.parse_args()
-    todo = [mutant for module in options.module or MODULES for mutant in mutants(module)][:: options.every]
+    todo = [mutant for module in options.module or MODULES for mutant in mutants(module)]
+    todo = [mutant for mutant in todo if options.only in mutant.name][:: options.every]
     if options.list:
         for mutant in todo:
             print(f"{mutant.line:4d} {mutant.name}")

@@ -114,7 +114,7 @@ class Shield:
         tick: a whole number that goes up by one a call; width s and rate Hz of the pulses, None for the profile's;
         finite: True where the samples are, and nothing else. Never raises."""
         given = request is not None
-        command = read_command(self.limits, self.n_stim, request, width, rate) if given else None
+        command = read_command(self.limits, self.n_stim, request, width, rate)
         before = self._state.mode
         self._state, verdict = decide(
             self.limits, self._state, command, read_age(age), read_tick(tick),

@@ -290,6 +290,9 @@ def test_the_audit_keeps_the_last_decisions_and_shows_what_was_asked_for():
             raise RuntimeError
 
     assert shield.step(Unspeakable(), 0.0, 5).requested == "a Unspeakable that cannot be shown"
+    assert shield.step("y" * 198, 0.0, 6).requested == "'" + "y" * 198 + "'"
+    assert shield.step("y" * 199, 0.0, 7).requested == "'" + "y" * 199 + "..."
+    assert shield.profile == Profile.preset("rns")
     assert len(Shield(Profile.preset("rns"), 1, 0.1).audit) == 0
     assert Shield(Profile.preset("rns"), 1, 0.1).audit.maxlen == 1000
 
