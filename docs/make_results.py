@@ -81,13 +81,20 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs/docs"), help="folder for the runs")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument(
+        "--rows",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="outputs of `neurodrift bench --json`; by default it is run here",
+    )
     chosen = parser.parse_args()
     for name in chosen.only.split(","):
         if name == "tutorial":
             tutorial()
             continue
         if name == "benchmarks":
-            (HERE / "benchmarks.md").write_text(benchmarks(), encoding="utf-8")
+            (HERE / "benchmarks.md").write_text(benchmarks(chosen.rows), encoding="utf-8")
             continue
         if name == "validation":
             from validation_page import validation  # beside this file
@@ -118,9 +125,11 @@ def tutorial() -> None:
     (HERE / "tutorial_output.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def benchmarks() -> str:
-    """The page of ``neurodrift bench`` and of the independent baseline of mi_multiday, run here and now."""
-    rows = _json_of("-m", "neurodrift", "bench", "--json")
+def benchmarks(measured: list[Path]) -> str:
+    """The page of ``neurodrift bench``, run here and now, or ``measured`` before where its peers are installed, and
+    of the independent baseline of mi_multiday."""
+    rows = [row for path in measured for row in json.loads(path.read_text(encoding="utf-8"))]
+    rows = rows or _json_of("-m", "neurodrift", "bench", "--json")
     speed = [
         [
             row["name"],
