@@ -20,8 +20,32 @@ class Head(NamedTuple):
     values: Array
 
 
+def orthogonal(gain: float = 1.0) -> Any:
+    """Initialiser of matrices whose shorter side is orthonormal, times ``gain``, uniformly distributed.
+
+    A product of random Householder reflections (Stewart 1980) and no QR, which is LAPACK's and may not run in parallel.
+    """
+
+    def make(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+        long, short = max(shape), min(shape)
+        normals, place = jax.random.normal(key, (short, long)), jnp.arange(long)
+
+        def reflect(i: Array, q: Array) -> Array:
+            k = short - 1 - i
+            v = jnp.where(place >= k, normals[k], 0.0)
+            v = v.at[k].add(jnp.where(v[k] >= 0, 1.0, -1.0) * jnp.sqrt(jnp.sum(v**2)))
+            return q - 2.0 * jnp.outer(v, v @ q) / jnp.maximum(jnp.sum(v**2), 1e-12)
+
+        q = jax.lax.fori_loop(0, short, reflect, jnp.eye(long, short))
+        # reflections map each axis to the far side of its vector
+        q = q * jnp.where(normals[jnp.arange(short), jnp.arange(short)] >= 0, -1.0, 1.0)
+        return gain * (q if shape[0] == long else q.T).astype(dtype)
+
+    return make
+
+
 def _dense(n: int, gain: float, name: str) -> nn.Dense:
-    return nn.Dense(n, kernel_init=nn.initializers.orthogonal(gain), name=name)
+    return nn.Dense(n, kernel_init=orthogonal(gain), name=name)
 
 
 class MLP(nn.Module):
@@ -62,7 +86,7 @@ class ActorCritic(nn.Module):
             self.encoder = MLP((32,), self.context, 1.0)
         if self.recurrent:
             self.embed = _dense(self.recurrent, ROOT2, "embed")
-            self.cell = nn.GRUCell(self.recurrent)
+            self.cell = nn.GRUCell(self.recurrent, kernel_init=orthogonal(), recurrent_kernel_init=orthogonal())
         self.actor = MLP(self.hidden, self.n_actions * (2 if self.state_std else 1), 0.01)
         if self.n_values:
             self.critic = MLP(self.hidden, self.n_values, 1.0)

@@ -25,7 +25,7 @@ from neurodrift.agents.rl import (
 )  # fmt: skip
 from neurodrift.agents.rl.environment import applied, usable
 from neurodrift.agents.rl.moments import no_moments, normalise, seen
-from neurodrift.agents.rl.networks import ActorCritic, log_prob, look, squash, unroll
+from neurodrift.agents.rl.networks import ActorCritic, log_prob, look, orthogonal, squash, unroll
 from neurodrift.agents.rl.population import Population, advance, begin_lanes, fill_bank, population
 from neurodrift.agents.rl.ppo import Batch, gae
 from neurodrift.agents.rl.replay import Steps, no_replay, remember, sample
@@ -166,6 +166,19 @@ def test_generalised_advantages_equal_their_definition():
             if done[k, 0]:
                 break
         assert abs(found[t] - total) < 1e-5
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (3, 7), (7, 3), (1, 5)])
+def test_weights_begin_orthonormal_and_point_anywhere(shape):
+    make = jax.jit(jax.vmap(lambda key: orthogonal(2.0)(key, shape)))
+    many = np.asarray(make(jax.random.split(jax.random.key(0), 4000)))
+    wide = many if shape[0] <= shape[1] else many.transpose(0, 2, 1)
+    gram = wide @ wide.transpose(0, 2, 1)
+    np.testing.assert_allclose(gram, np.tile(4 * np.eye(min(shape)), (4000, 1, 1)), atol=2e-5)
+    # uniform on the sphere: mean 0, mean square 4 / n in every entry; 5 standard errors
+    n = max(shape)
+    assert np.abs(many.mean(0)).max() < 5 * 2 / np.sqrt(n * 4000)
+    assert np.abs((many**2).mean(0) * n / 4 - 1).max() < 5 * np.sqrt(2 / 4000)
 
 
 def test_a_squashed_density_integrates_to_one():
