@@ -145,6 +145,12 @@ def test_the_policy_of_the_how_to_halves_beta_at_a_fraction_of_the_dose(examples
     assert learned["dose"] < 0.3 * continuous["dose"]
 
 
+def test_the_tremor_of_the_how_to_shrinks_at_its_peak_and_grows_at_its_trough(examples):
+    made = runpy.run_path(str(examples / "phase_locked.py"))
+    assert made["peak"] < 0.7 * made["none"]
+    assert made["trough"] > 1.05 * made["none"]
+
+
 @pytest.mark.parametrize("name", ["gym_env.py", "gym_vec.py"])
 def test_the_environments_of_the_how_to_run(name, examples):
     made = runpy.run_path(str(examples / name))

@@ -13,7 +13,7 @@ from ...sim.simulate import simulate
 from ...sim.sources.models.stuart_landau import StuartLandau
 from ...sim.sources.neural_mass import NeuralMass
 from ...sim.tasks.et_phaselock import make
-from ..validate.tremor import locked, trains
+from ..validate.tremor import FIVE_SECONDS, PHASES, locked, trains
 from .style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, canvas, label
 
 SFREQ, N_TIMES, F = 500.0, 5, 10.0
@@ -154,10 +154,9 @@ def _pulses(ax: Any) -> None:
 
 def _answer(ax: Any) -> None:
     """Amplitude against the phase at which five seconds of pulses come."""
-    phases = np.linspace(-np.pi, np.pi, 12, endpoint=False)
-    change = trains(make(drift=False), phases, (25,), 16, 4)[0][:, 0]
+    change, _ = trains(make(drift=False), FIVE_SECONDS, 16, 4)
     ax.axhline(0, color=GREY, lw=0.8)
-    ax.bar(np.degrees(phases), change, 24, color=np.where(change < 0, BLUE, RED))
+    ax.bar((np.degrees(PHASES) + 180) % 360 - 180, change, 24, color=np.where(change < 0, BLUE, RED))
     ax.axhline(-27, color=GREY, lw=0.8, ls="--")
     ax.text(-190, -26.5, "27 %, the best phase of Cagnan 2013", fontsize=8, color=GREY, va="bottom")
     ax.set_xticks(np.arange(-180, 181, 90))

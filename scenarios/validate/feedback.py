@@ -3,7 +3,8 @@
 The same control as in :mod:`.oscillators`, but there the oscillators are kicked by hand; here a
 :func:`~neurodrift.agents.proportional_feedback` sees volts and commands a stimulator. Two states coexist under weak
 feedback, and which one is reached depends on where it begins: here from full synchrony, as a controller that is
-switched on meets it. From random phases kicks of .05 suppress 60 times, and kicks of .1 six times instead of four and a half.
+switched on meets it. From random phases kicks of .05 suppress 60 times, and kicks of .1 six times instead of four and
+a half.
 """
 
 import dataclasses
