@@ -201,6 +201,10 @@ def _processor() -> str:
 
 def page(results: Mapping[str, Any]) -> str:
     """The Markdown page of one run."""
+    if results["kind"] == "closed":
+        from closed_page import closed  # beside this file
+
+        return closed(results, HERE)
     config, versions, verdict = results["config"], results["versions"], results["verdict"]
     parts = [f"# {results['scenario']}: {results['title']}", results["summary"]]
     if results["reference"]:

@@ -55,6 +55,7 @@ class Tuned:
     continuous: Setting
 
 
+@functools.lru_cache(maxsize=16)
 def tuned(session: Session, method: str, seed: int, ratings: Ratings) -> Tuned:
     """Both policies for this decoder: the candidate of the greatest reward on :data:`N_TUNING` people of another
     stream of keys, without drift, as one would before a patient goes home."""

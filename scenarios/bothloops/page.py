@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..report.draw import PALETTE, svg
+from ..report.draw import PALETTE, Draw, svg
 from ..report.html import figure, page, provenance
 from .grid import CONTROLS, POLICIES
 from .summary import MEASURES, POLICY_TITLES, interval
@@ -57,7 +57,13 @@ _COURSE = (
 
 
 def heat_maps(results: Mapping[str, Any]) -> str:
-    """The numbers of every decoder with every policy, a row of maps for each severity."""
+    """The numbers of every decoder with every policy as an inline drawing."""
+    size, draw = heat_map_drawing(results)
+    return svg("decoded-grid", size, draw, "Decoder times policy as heat maps")
+
+
+def heat_map_drawing(results: Mapping[str, Any]) -> tuple[tuple[float, float], Draw]:
+    """Inches, and what draws the maps on a figure of that size: a row of maps for each severity."""
     severities = sorted({row["severity"] for row in results["grid"]})
     methods = list(results["methods"])
     size = (13.0, (0.62 * len(methods) + 1.0) * len(severities) + 0.2)
@@ -91,7 +97,7 @@ def heat_maps(results: Mapping[str, Any]) -> str:
                 for spine in ax.spines.values():
                     spine.set_visible(False)
 
-    return svg("decoded-grid", size, draw, "Decoder times policy as heat maps")
+    return size, draw
 
 
 def _heat(ax: Any, values: np.ndarray, colours: str, everywhere: Sequence[float]) -> None:
