@@ -19,7 +19,7 @@ from ...sim.loop import Loop, Outcome, run_loop
 from ...sim.pytree import component
 from ...sim.sensing import EcHilbert
 from ...sim.tasks.et_phaselock import HIGHEST, LOWEST, make
-from .row import Row, row
+from .row import Disputed, Row, row
 
 CAGNAN = "Cagnan et al. 2013, Brain 136:3062, essential tremor"
 N_PHASES = 12
@@ -108,11 +108,25 @@ def rows(fast: bool) -> list[Row]:
     ]
     if fast:
         return table
-    less, more = (float(change[side].mean()) for side in (change < 0, change > 0))
+    # the half-cycle around the best phase; its borders belong to both
+    near = 0.5 * (1.0 + np.sign(np.round(np.cos(PHASES), 6)))
+    less, more = (float(half @ change / half.sum()) for half in (near, 1.0 - near))
+    reason = (
+        "independent float64 integration with pulses at the exact phase: a pulse takes more from a small tremor than it"
+        " gives to a large one; estimator, windows and missed pulses make it less in the loop"
+    )
+    stronger = Disputed(reason, -15.7, 4.0)
     return [
         row("Tremor, one pulse at the best phase: change of amplitude, %", -3.7, one, 0.8, own),
         row("Tremor, four pulses at the best phase over one", 3.0, four / one, 0.5, CAGNAN),
         *table,
-        row("Tremor, five seconds, mean of the phases that suppress: change, %", -10.0, less, 3.0, CAGNAN),
-        row("Tremor, five seconds, mean of the phases that amplify: change, %", 10.0, more, 3.0, CAGNAN),
+        row(
+            "Tremor, five seconds, mean of the half-cycle around the best phase: change, %",
+            -10.0,
+            less,
+            3.0,
+            CAGNAN,
+            stronger,
+        ),
+        row("Tremor, five seconds, mean of the other half-cycle: change, %", 10.0, more, 3.0, CAGNAN),
     ]
