@@ -32,7 +32,8 @@ MODULES = ("command.py", "core.py", "guard.py", "limits.py", "profile.py", "veto
 DECISIONS = ("test_decisions.py", "test_windows.py", "test_invariants.py", "test_stateful.py", "test_profile.py")
 TESTS = {
     "limits.py": ("test_profile.py", *DECISIONS[:-1]), "profile.py": ("test_profile.py", *DECISIONS[:-1]),
-    "wire.py": ("test_wire.py",), "window.py": ("test_windows.py", *DECISIONS),
+    "vetoes.py": ("test_profile.py", *DECISIONS[:-1]), "window.py": ("test_windows.py", *DECISIONS),
+    "wire.py": ("test_wire.py",),
 }  # fmt: skip
 """Of the mutants of a module, those that are quickest to kill it first; DECISIONS where nothing else is said."""
 
@@ -55,6 +56,8 @@ EQUIVALENT = {
     "core.py: base = abs(before) if before * current >= 0 and gap <= 1 else 0 @42: 0 -> 1": _NOTHING_ASKED,
     "core.py: amplitudes.append(-out if current < 0 else out) @26: current < 0 -> current <= 0": _NOTHING_ASKED,
     "core.py: amplitudes.append(-out if current < 0 else out) @36: 0 -> 1": _NOTHING_ASKED,
+    "limits.py: most = _ceil(_exact(ceilings.total) * 10**6) @7: _ceil(_exact(ceilings.total) * 10 ** 6) ->"
+    " _floor(_exact(ceilings.total) * 10 ** 6)": "the totals of all ceilings are whole uA",
     "core.py: if size * n > left: @3: size * n > left -> size * n >= left": "the level is then the size itself",
 }  # fmt: skip
 """Mutants that behave as the shield does, by name (``--list``): why."""
@@ -111,7 +114,7 @@ def mutations(node: ast.AST) -> Iterator[ast.AST | None]:
     elif isinstance(node, ast.Constant) and isinstance(node.value, int | float):
         value = node.value
         for other in (not value,) if isinstance(value, bool) else (value + 1, value * 1.01):
-            if isinstance(value, float) or isinstance(other, int):
+            if other != value and (isinstance(value, float) or isinstance(other, int)):
                 yield ast.Constant(value=other)
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CALLS:
         changed = copy.deepcopy(node)

@@ -7,9 +7,9 @@ import pytest
 
 from neurodrift.sim.errors import InputError
 from neurodrift.sim.shield.guard import Shield
-from neurodrift.sim.shield.limits import BIG, Span, check_contacts, compile_limits
+from neurodrift.sim.shield.limits import BIG, SECOND, Span, check_contacts, compile_limits
 from neurodrift.sim.shield.profile import CEILINGS, DAY, Profile
-from neurodrift.sim.shield.vetoes import Veto
+from neurodrift.sim.shield.vetoes import FAULTS, Mode, Veto
 from neurodrift.sim.stimulation.safety import charge_density, pulse_is_allowed, shannon_k, transcranial_is_allowed
 
 DBS = {
@@ -293,3 +293,23 @@ def test_t8_transcranial_bounds_are_joint(current, seconds):
     assert charge <= 720_000_000  # 10 nA s
     assert time <= 2400
     assert cut == (not transcranial_is_allowed(current, seconds))
+
+
+def test_windows_and_areas_that_are_no_whole_numbers_are_rounded_to_the_safe_side():
+    assert compile_limits(Profile.preset("rns", duty_window=0.25, duty=0.999), 0.1).duty == Span(1, 3, 2)
+    # a day is 120 000.5 such ticks
+    assert compile_limits(Profile.preset("rns"), 0.719997).on_time.length == 5001
+    assert compile_limits(Profile.preset("rns", area=1.23456789e-6), 0.1).density == 30_864_197
+    assert SECOND == 10**7
+
+
+def test_every_veto_has_a_bit_of_its_own_and_keeps_it():
+    # the bits are in recordings and on the wire
+    bits = {veto.name: int(veto).bit_length() - 1 for veto in Veto}
+    assert bits == {
+        "POLARITY": 0, "AMPLITUDE": 1, "DENSITY": 2, "SHANNON": 3, "TOTAL": 4, "SLEW": 5, "DUTY": 6, "ON_TIME": 7,
+        "DOSE": 8, "WIDTH": 9, "RATE": 10, "MALFORMED": 16, "STALE": 17, "SENSOR": 18, "WATCHDOG": 19, "CLOCK": 20,
+        "AUDIT": 21, "TRIPPED": 22, "HELD": 28, "LATCHED": 29,
+    }  # fmt: skip
+    assert int(FAULTS) == sum(1 << bit for bit in range(16, 23))
+    assert [(mode.name, int(mode)) for mode in Mode] == [("ARMED", 0), ("FALLBACK", 1), ("REARMING", 2)]
