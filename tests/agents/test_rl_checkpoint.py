@@ -94,6 +94,24 @@ def test_a_training_that_goes_on_is_not_compiled_again(kept):
     assert _chunk._cache_size() == before
 
 
+def test_seeds_trained_side_by_side_are_those_trained_alone(kept):
+    told = []
+    keys = jnp.stack([jax.random.key(0), jax.random.key(7)])
+    both = train(SMALL, probes.Linear(), 2, keys, chunk=2, progress=told.append)
+    assert both.n_seeds == 2
+    assert both.curves["reward"].shape == (2, 2)
+    np.testing.assert_allclose(both.curves["reward"][0], kept[1].curves["reward"][:2], rtol=1e-4)
+    assert not np.allclose(both.curves["reward"][0], both.curves["reward"][1])
+    one, other = (jax.tree.leaves(both.policy(seed)) for seed in (0, 1))
+    assert [a.shape for a in one] == [a.shape for a in jax.tree.leaves(kept[1].policy())]
+    assert any(not np.array_equal(a, b) for a, b in zip(one, other))
+    (progress,) = told
+    assert (progress.done, progress.n_updates) == (2, 2)
+    assert progress.steps_per_s > 0
+    assert str(progress).startswith("update 2/2  ")
+    assert "reward" in str(progress)
+
+
 def test_a_corrupt_checkpoint_gives_way_to_the_one_before(kept, tmp_path):
     folder = _copy(kept, tmp_path)
     whole = (folder / files.NEWEST).read_bytes()
