@@ -27,15 +27,13 @@ def run_loop(loop: Loop, policy: Any, n_windows: int, key: Array, keep: Callable
     """``n_windows`` windows of the loop under ``policy`` (init(), act(memory, reading, key)): what ``keep`` keeps,
     leaves (n_windows, ...). The first window is without stimulation; the policy sees each and acts on the next. Wrap in
     jit, vmap over keys, or over the leaves of loop and policy."""
-    state, first = loop.begin(stream_key(key, "loop"))
     policy_key = stream_key(key, "policy")
 
     def window(carry: Any, tick: Array) -> Any:
-        state, memory, reading = carry
-        memory, action = policy.act(memory, reading, stream_key(policy_key, "act", tick))
+        state, memory, action = carry
         state, outcome = loop.step(state, action)
-        return (state, memory, outcome.reading), keep(outcome)
+        memory, action = policy.act(memory, outcome.reading, stream_key(policy_key, "act", tick))
+        return (state, memory, action), keep(outcome)
 
-    carry = (state, policy.init(), first.reading)
-    _, records = jax.lax.scan(window, carry, jnp.arange(1, n_windows))
-    return jax.tree.map(lambda one, rest: jnp.concatenate([one[None], rest]), keep(first), records)
+    start = (loop.init(stream_key(key, "loop")), policy.init(), jnp.zeros(loop.n_stim))
+    return jax.lax.scan(window, start, jnp.arange(1, n_windows + 1))[1]
