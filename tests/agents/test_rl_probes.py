@@ -78,10 +78,8 @@ def test_without_memory_the_cue_is_lost():
     assert abs(seen.returns.mean() + 0.25) < 0.03
 
 
-@pytest.mark.parametrize(
-    "kind",
-    ["recurrent", pytest.param("history", marks=pytest.mark.slow), pytest.param("neither", marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["recurrent", "history", "neither"])
 def test_a_policy_that_sees_what_came_of_its_actions_adapts_to_a_hidden_sign(kind):
     hidden, base = probes.HiddenSign(n_steps=8), dataclasses.replace(PPO_, n_envs=64, n_steps=16, discount=0.8)
     history = WithHistory(environment=hidden, n_past=2)
