@@ -199,6 +199,14 @@ def test_the_law_of_the_how_to_runs_in_a_controller(examples):
         np.testing.assert_allclose(action, [answer], atol=1e-6)
 
 
+def test_the_evaluation_of_the_how_to_finds_what_stimulation_leaves(examples):
+    results = runpy.run_path(str(examples / "evaluate_policy.py"), run_name="__main__")["results"]
+    off, continuous = results["table"]
+    assert off["percent_off"] == pytest.approx(100.0)
+    # the Stuart-Landau rhythm at full current: a quarter of its power, and bursts come and go in ten seconds
+    assert 10 < continuous["percent_off"] < 40
+
+
 def test_the_notebook_beats_chance_and_shows_what_the_tutorial_tells(monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "Agg")
     made = runpy.run_path(str(ROOT / "notebooks/first_drift_scenario.py"))

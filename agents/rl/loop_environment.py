@@ -1,7 +1,7 @@
-"""A closed loop as an environment to train in, and what was trained there as a policy of the loop."""
+"""A closed loop as an environment to train in."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -109,37 +109,3 @@ def to_loop(action: Array, bipolar: bool) -> Array:
 def from_loop(applied: Array, bipolar: bool) -> Array:
     """What was applied, relative to the largest current, as an action in [-1, 1]."""
     return applied if bipolar else 2.0 * applied - 1.0
-
-
-@component
-class LoopPolicy:
-    """What was trained in a :class:`LoopEnvironment`, as a policy of the loop: ``sensing`` is that loop's (or None),
-    ``trained`` has init() and act(memory, observation, key or None)."""
-
-    sensing: Any
-    trained: Any
-    bipolar: bool = static(default=True)
-
-    @classmethod
-    def of(cls, loop: Loop, trained: Any) -> "LoopPolicy":
-        """InputError where what was trained observes, or moves, something else than the loop."""
-        n_observations = jax.eval_shape(lambda key: loop.begin(key)[1].observation, jax.random.key(0)).size
-        for what, got, wanted in (
-            ("observations", getattr(trained, "n_observations", n_observations), n_observations),
-            ("actions", getattr(trained, "n_actions", loop.n_stim), loop.n_stim),
-        ):
-            if got != wanted:
-                raise InputError(f"the policy has {got} {what}, the loop {wanted}; train one for this task")
-        return cls(sensing=loop.sensing, trained=trained, bipolar=loop.bipolar)
-
-    def init(self) -> tuple[Any, Any]:
-        return (None if self.sensing is None else self.sensing.init()), self.trained.init()
-
-    def act(self, memory: tuple[Any, Any], reading: Any, key: Array) -> tuple[tuple[Any, Any], Array]:
-        """(memory, request (n_stim,)): the policy's middle action; nothing is drawn from ``key``."""
-        sensed, inner = memory
-        observation = reading.v
-        if self.sensing is not None:
-            sensed, observation = self.sensing.step(sensed, reading)
-        inner, action = self.trained.act(inner, jnp.ravel(observation), None)
-        return (sensed, inner), to_loop(action, self.bipolar)

@@ -7,7 +7,7 @@ from .parsing import Flag
 
 @dataclasses.dataclass
 class Options:
-    """Scenarios, recalibration methods, decoders, drifts and sources, a line each."""
+    """Scenarios, control tasks, recalibration methods, decoders, drifts and sources, a line each."""
 
     json: Flag = False
     """print JSON instead of tables"""
@@ -15,6 +15,7 @@ class Options:
 
 def execute(options: Options) -> int:
     """Print them."""
+    from ...sim.tasks.registry import TASKS
     from ..components import everything
     from ..infos import INFOS, OWN_METHODS
 
@@ -34,6 +35,9 @@ def execute(options: Options) -> int:
                 "decoder": info.decoder,
                 "decoders": list(info.decoders),
             }
+        for row in rows["tasks"]:
+            task = TASKS[row["name"]]
+            row |= {"title": task.title, "marker": task.marker, "n_windows": task.n_windows}
         print(json.dumps(rows, indent=1))
         return 0
     width = max(len(name) for found in (*kinds.values(), OWN_METHODS) for name in found)

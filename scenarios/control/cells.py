@@ -13,8 +13,8 @@ from ...sim.keys import stream_key
 from ..contract import Notify
 from .arms import Arm, learned_policy, matched_random, planned_arms
 from .config import TUNING_SEEDS, ControlConfig, find_task
-from .controllers import make_controller, usual_range
-from .rollouts import batches, onsets, padded, run_many, stacked
+from .controllers import FAMILIES, Family, make_controller, usual_range
+from .rollouts import batches, draw_many, padded, run_many, stacked
 
 BATCH = 8
 """Patients side by side in one compiled call, and in one file."""
@@ -83,6 +83,12 @@ class CellRunner:
     def loop(self, drift: bool) -> Any:
         return self.spec.make(drift=drift)
 
+    @functools.lru_cache(maxsize=64)  # noqa: B019 (one runner per run)
+    def patients(self, drift: str, first: int, n: int) -> Any:
+        """The patients of a batch: every arm meets the same ones."""
+        keys = padded(self.keys, first, n, min(BATCH, self.config.seeds))
+        return draw_many(self.loop(drift != "none"), self.draw, keys, held_out=drift == "held-out")
+
     @property
     def keys(self) -> Any:
         from ...agents.tuning import evaluation_keys
@@ -96,14 +102,14 @@ class CellRunner:
         if cell.kind == "tune":
             return self.tune(cell, notify), {}
         loop = self.loop(cell.drift != "none")
-        held_out = cell.drift == "held-out"
         size = min(BATCH, self.config.seeds)
         keys = padded(self.keys, cell.first, cell.n, size)
         policy, own = self.policy(cell, loop, finished, size)
         notify(f"{cell.label()}: {self.config.n_windows} windows")
-        arrays = run_many(loop, self.draw, policy, keys, self.config.n_windows, held_out=held_out, own_policy=own)
+        patients = self.patients(cell.drift, cell.first, cell.n)
+        arrays = run_many(patients, policy, keys, self.config.n_windows, own_policy=own)
         arrays = {name: value[: cell.n] for name, value in arrays.items()}
-        moments = onsets(loop, self.draw, keys, held_out=held_out)
+        moments = patients.onsets(size)
         arrays |= {f"onset/{n}": np.asarray(one.seconds[: cell.n], np.float32) for n, one in enumerate(moments)}
         source = loop.plant.source
         facts = {
@@ -126,7 +132,7 @@ class CellRunner:
             return self.spec.oracle(loop), False
         if arm.role == "controller":
             tuned = finished[ControlCell(kind="tune", arm=arm.name)][0]
-            controller = make_controller(arm.name, self.loop(True), tuple(tuned["usual"])).policy
+            controller = make_controller(self.config.task, arm.name, self.loop(True), tuple(tuned["usual"])).policy
             return with_leaves(controller, tuned["values"]), False
         if arm.role == "learned":
             return learned_policy(self.config.policies[arm.policies[cell.policy]], loop), False
@@ -145,9 +151,10 @@ class CellRunner:
 
         loop, n_windows = self.loop(True), min(self.config.n_windows, LONGEST_TUNING)
         key = stream_key(self.key, "tuning")
-        level = first_feature(loop, self.draw, tuning_keys(key, TUNING_SEEDS), n_windows)
+        index = FAMILIES.get(self.config.task, Family()).index
+        level = usual_feature(loop, self.draw, tuning_keys(key, TUNING_SEEDS), n_windows, index)
         usual = usual_range(level)
-        tunable = make_controller(cell.arm, loop, usual)
+        tunable = make_controller(self.config.task, cell.arm, loop, usual)
         weight = dose_weight(loop)
         found = tune(
             tunable.policy, _maker(loop, self.draw), tunable.space, Weighted(weight), key, n_windows=n_windows,
@@ -170,14 +177,14 @@ def _maker(loop: Any, draw: Any) -> Callable[[Any], Any]:
     return lambda key: draw(loop, key)
 
 
-def first_feature(loop: Any, draw: Any, keys: Any, n_windows: int) -> np.ndarray:
-    """(n,) what the loop's first feature is without stimulation, over patients and time."""
+def usual_feature(loop: Any, draw: Any, keys: Any, n_windows: int, index: int) -> np.ndarray:
+    """(n,) what the loop's feature ``index`` is without stimulation, over patients and time."""
     from ...agents import Off
     from ...sim.loop import run_loop
 
     def one(key: Any) -> Any:
         drawn = draw(loop, stream_key(key, "person"))
-        return run_loop(drawn, Off(n_stim=loop.n_stim), n_windows, key, lambda o: jnp.ravel(o.observation)[0])
+        return run_loop(drawn, Off(n_stim=loop.n_stim), n_windows, key, lambda o: jnp.ravel(o.observation)[index])
 
     # the first tenth is what filters need to settle
     return np.asarray(jax.jit(jax.vmap(one))(keys))[:, n_windows // 10 :].ravel()

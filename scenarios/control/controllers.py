@@ -15,14 +15,32 @@ TITLES = {
     "proportional": "Proportional",
     "pi": "PI",
     "burst": "Responsive bursts",
+    "phase-locked": "Phase-locked",
+    "clicks": "Clicks in the up state",
 }
 AMPLITUDE = ("threshold", "dual-threshold", "proportional", "pi")
-FAMILIES: dict[str, tuple[str, ...]] = {
-    "sync_rl_suppress": ("proportional",),
-    "sz_responsive_abort": ("threshold", "burst"),
-    "sz_onset_detect": ("threshold",),
+
+
+class Family(NamedTuple):
+    """Controllers of a task: names; index of the loop's feature that they read, from the end where negative; sign -1
+    where more of it asks for less stimulation."""
+
+    names: tuple[str, ...] = AMPLITUDE
+    index: int = 0
+    sign: float = 1.0
+
+
+FAMILIES: dict[str, Family] = {
+    # the newest of a history of the mean field, against which the kicks go
+    "sync_rl_suppress": Family(("proportional",), -1, -1.0),
+    "et_phaselock": Family(("phase-locked", "threshold"), 2),
+    "sleep_so_clicks": Family(("clicks",)),
+    "sz_responsive_abort": Family(("threshold", "burst")),
+    "sz_onset_detect": Family(("threshold",)),
+    # alpha rises with the drug
+    "anaes_depth": Family(("proportional", "pi"), 0, -1.0),
 }
-"""Controllers of tasks for which those of amplitude make no sense; all work on the loop's first feature."""
+"""Of tasks for which amplitude by the first feature makes no sense."""
 
 
 class Tunable(NamedTuple):
@@ -50,12 +68,12 @@ class Feature:
     def step(self, state: Any, reading: Any) -> tuple[Any, Any]:
         """(memory, feature (1,))."""
         state, features = self.sensing.step(state, reading)
-        return state, features[self.index : self.index + 1]
+        return state, features[self.index, None]
 
 
 def controller_names(task: str) -> tuple[str, ...]:
     """The controllers that a task is evaluated with."""
-    return FAMILIES.get(task, AMPLITUDE)
+    return FAMILIES.get(task, Family()).names
 
 
 def usual_range(level: np.ndarray) -> tuple[float, float]:
@@ -65,9 +83,11 @@ def usual_range(level: np.ndarray) -> tuple[float, float]:
     return low, high if high > low else low + 1.0
 
 
-def make_controller(name: str, loop: Any, usual: tuple[float, float]) -> Tunable:
-    """The controller called ``name`` for a loop whose first feature lies in ``usual`` without stimulation: thresholds
-    and set points are searched there."""
+def make_controller(task: str, name: str, loop: Any, usual: tuple[float, float]) -> Tunable:
+    """The controller called ``name`` for a task whose feature lies in ``usual`` without stimulation: thresholds and set
+    points are searched there."""
+    if name in ("phase-locked", "clicks"):
+        return (_phase_locked if name == "phase-locked" else _clicks)(loop, usual)
     from ...agents import PI, Burst, Controller, DualThreshold, Proportional, Range, Threshold
 
     source, n_stim = loop.plant.source, loop.n_stim
@@ -75,7 +95,12 @@ def make_controller(name: str, loop: Any, usual: tuple[float, float]) -> Tunable
     low, high = usual
     width = high - low
     middle, where = 0.5 * (low + high), (low, high)
+    family = FAMILIES.get(task, Family())
     least = -1.0 if loop.bipolar else 0.0
+    # a feature of both signs is fed back against zero; where stimulation raises it, its goal is beyond what is usual
+    set_points = (low - 0.5 * width, high) if family.sign > 0 else (middle, high + 2.0 * width)
+    around = {} if loop.bipolar else {"law.setpoint": set_points}
+    centre, scale = (0.0, family.sign * width) if loop.bipolar else (middle, family.sign * width)
     laws: dict[str, Callable[[], tuple[Any, dict[str, Any]]]] = {
         "threshold": lambda: (
             Threshold(threshold=middle, n_stim=n_stim),
@@ -86,14 +111,14 @@ def make_controller(name: str, loop: Any, usual: tuple[float, float]) -> Tunable
             {"law.upper": where, "law.gap": (0.05 * width, 0.8 * width), "law.high": (0.3, 1.0)},
         ),
         "proportional": lambda: (
-            Proportional(gain=1.0, setpoint=middle, scale=width, low=least, n_stim=n_stim),
-            {"law.gain": Range(0.1, 10.0, log=True), "law.setpoint": (low - 0.5 * width, high)},
+            Proportional(gain=1.0, setpoint=centre, scale=scale, low=least, n_stim=n_stim),
+            {"law.gain": Range(0.1, 10.0, log=True), **around},
         ),
         "pi": lambda: (
-            PI(gain=0.3, setpoint=middle, integral_s=1.0, scale=width, low=least, n_stim=n_stim),
+            PI(gain=0.3, setpoint=centre, integral_s=1.0, scale=scale, low=least, n_stim=n_stim),
             {
                 "law.gain": Range(0.02, 5.0, log=True),
-                "law.setpoint": (low - 0.5 * width, high),
+                **around,
                 "law.integral_s": Range(2 * window_s, 500 * window_s, log=True),
             },
         ),
@@ -106,5 +131,29 @@ def make_controller(name: str, loop: Any, usual: tuple[float, float]) -> Tunable
         ),
     }
     law, space = laws[name]()
-    sensing = Feature(sensing=loop.sensing)
+    sensing = Feature(sensing=loop.sensing, index=family.index)
     return Tunable(TITLES[name], Controller.create(sensing, law, window_s), space)
+
+
+def _phase_locked(loop: Any, usual: tuple[float, float]) -> Tunable:
+    """Pulses at one phase, by the estimator that the task observes the rhythm with."""
+    from ...agents.phase_locked import PhaseLocked
+
+    source = loop.plant.source
+    estimator = loop.sensing.parts[0].sensing
+    policy = PhaseLocked.create(estimator, source.n_times / source.sfreq, width=0.5, n_stim=loop.n_stim)
+    space = {"target": (-np.pi, np.pi), "width": (0.0, 0.5 * np.pi), "level": (0.3, 1.0)}
+    return Tunable(TITLES["phase-locked"], policy, space)
+
+
+def _clicks(loop: Any, usual: tuple[float, float]) -> Tunable:
+    """Clicks after the trough of the slow wave that the task observes."""
+    from ...agents.clicks import Clicks
+
+    source = loop.plant.source
+    trace = loop.sensing.parts[0].sensing
+    volts = float(trace.sd)
+    deep, shallow = (min(x, -1e-3) * volts for x in (usual[0], 0.5 * (usual[0] + usual[1])))
+    policy = Clicks.create(trace.sensing, min(deep, shallow), source.n_times / source.sfreq, n_stim=loop.n_stim)
+    space = {"threshold": (1.2 * deep, max(shallow, 0.3 * deep)), "delay_s": (0.2, 1.2), "level": (0.3, 1.0)}
+    return Tunable(TITLES["clicks"], policy, space)

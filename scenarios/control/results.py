@@ -14,7 +14,7 @@ from .metrics import binned, dose, long_bursts, recovery, smoothing, stretches, 
 from .uncertainty import Weights, mean_over, ratio_over, survival, weights_of
 from .verdict import control_verdict
 
-N_BINS = 200
+N_BINS = 120
 COUNTED = ("marker", "reward", "energy_percent")
 
 
@@ -143,7 +143,7 @@ def _derive(measured: Measured, off: Measured, full: Measured | None, against: M
 
 
 MEANS = (
-    "marker", "benefit", "time_on", "dose_abs", "dose_square", "charge", "energy", "refused", "vetoed", "reward",
+    "marker", "time_on", "dose_abs", "dose_square", "charge", "energy", "refused", "vetoed", "reward",
     "cost", "regret", "long_bursts", "out_of_bounds", "ended", "effort",
 )  # fmt: skip
 
@@ -158,7 +158,8 @@ def _row(
     }  # fmt: skip
     for name in MEANS:
         row |= _ends(name, mean_over(values[name], weights))
-    row |= _ends("percent_off", ratio_over(100.0 * values["marker"], off.values["marker"], weights))
+    left = ratio_over(100.0 * values["marker"], off.values["marker"], weights)
+    row |= _ends("percent_off", left) | _ends("benefit", (100.0 - left.value, 100.0 - left.hi, 100.0 - left.lo))
     if "energy_percent" in values and full is not None:
         row |= _ends("energy_percent", ratio_over(100.0 * values["energy"], full.values["energy"], weights))
     else:

@@ -37,50 +37,64 @@ def kept(outcome: Outcome) -> dict[str, Array]:
     }  # fmt: skip
 
 
-def run_many(
-    loop: Loop,
-    draw: Draw,
-    policy: Any,
-    keys: Array,
-    n_windows: int,
-    *,
-    held_out: bool = False,
-    own_policy: bool = False,
-) -> dict[str, np.ndarray]:
-    """``n_windows`` windows for each key (n,): what :func:`kept` keeps, (n, n_windows, ...).
-
-    Each key draws a patient (and drift) of ``loop``. ``own_policy``: leaves of the policy have a leading axis n. The
-    numbers are those of :func:`~neurodrift.sim.loop.run_loop`, up to rounding.
-    """
-    patients = draw_many(loop, draw, keys, held_out=held_out)
-    records = _run(patients.varies, n_windows, own_policy, patients.leaves, policy, keys, patients.structure)
-    return {name: np.asarray(value) for name, value in records.items()}
-
-
 class Patients(NamedTuple):
-    """Loops side by side: leaves, those that vary with a leading axis."""
+    """Loops side by side: leaves, those that vary with a leading axis; the structure of one loop."""
 
     leaves: tuple[Array, ...]
     varies: tuple[bool, ...]
     structure: Any
 
+    def onsets(self, n: int) -> list[Onset]:
+        """When the drift processes of each of the ``n`` patients begin and end, those that do so at one moment."""
+        drift = jax.tree.unflatten(self.structure, self.leaves).plant.drift
+        own = jax.tree.unflatten(self.structure, self.varies).plant.drift
+        found = []
+        for process, varies in zip(drift, own):
+            for field in ("onset_s", "return_s"):
+                value = getattr(process, field, None)
+                if value is not None:
+                    seconds = np.asarray(value, float)
+                    # of several moments of one process, the first
+                    seconds = seconds.reshape(n, -1)[:, 0] if getattr(varies, field) else np.full(n, seconds.flat[0])
+                    found.append(Onset(f"{type(process).__name__}, {field.removesuffix('_s')}", seconds))
+        return found
+
 
 def draw_many(loop: Loop, draw: Draw, keys: Array, *, held_out: bool = False) -> Patients:
-    """The patients of keys (n,); only what any of them has for itself is kept for each."""
-
-    def leaves(key: Array, held_out: bool) -> list[Array]:
-        return [jnp.asarray(leaf) for leaf in jax.tree.leaves(draw(loop, stream_key(key, "person"), held_out))]
-
+    """The patients of keys (n,), each with its drift; only what a patient has for itself is kept for each."""
+    structure = jax.tree.structure(loop)
     # the same leaves for held-out patients as for others, so that all of them share one compiled program
-    varies = tuple(
-        any(pair)
-        for pair in zip(
-            *(depends_on_input(jax.make_jaxpr(partial(leaves, held_out=h))(keys[0]).jaxpr) for h in (False, True))
-        )
-    )
-    drawn = jax.jit(jax.vmap(partial(leaves, held_out=held_out)))(keys)
-    kept = tuple(leaf if own else leaf[0] for leaf, own in zip(drawn, varies))
-    return Patients(kept, varies, jax.tree.structure(loop))
+    either = [jax.make_jaxpr(partial(_drawn, draw, h))(loop, keys[0]) for h in (False, True)]
+    n_given = len(jax.tree.leaves(loop))
+    varies = tuple(map(any, zip(*(_depends(closed.jaxpr, n_given) for closed in either))))
+    leaves = _draw_all(draw, held_out, loop, keys)
+    return Patients(tuple(x if own else x[0] for x, own in zip(leaves, varies)), varies, structure)
+
+
+def _drawn(draw: Draw, held_out: bool, loop: Loop, key: Array) -> list[Array]:
+    return [jnp.asarray(leaf) for leaf in jax.tree.leaves(draw(loop, stream_key(key, "person"), held_out))]
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _draw_all(draw: Draw, held_out: bool, loop: Loop, keys: Array) -> list[Array]:
+    return jax.vmap(lambda key: _drawn(draw, held_out, loop, key))(keys)
+
+
+def _depends(jaxpr: Any, n_given: int) -> tuple[bool, ...]:
+    """Per output, whether it may depend on the inputs after the first ``n_given``."""
+    return depends_on_input(jaxpr.replace(invars=jaxpr.invars[n_given:], constvars=jaxpr.invars[:n_given]))
+
+
+def run_many(
+    patients: Patients, policy: Any, keys: Array, n_windows: int, *, own_policy: bool = False
+) -> dict[str, np.ndarray]:
+    """``n_windows`` windows of each patient with its key (n,): what :func:`kept` keeps, (n, n_windows, ...).
+
+    ``own_policy``: leaves of the policy have a leading axis n. The numbers are those of
+    :func:`~neurodrift.sim.loop.run_loop`, up to rounding.
+    """
+    records = _run(patients.varies, n_windows, own_policy, patients.leaves, policy, keys, patients.structure)
+    return {name: np.asarray(value) for name, value in records.items()}
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2, 6))
@@ -113,20 +127,6 @@ def _windows(loop: Loop, policy: Any, n_windows: int, key: Array) -> dict[str, A
 
     _, records = jax.lax.scan(window, (state, policy.init(), reading), jnp.arange(n_windows))
     return records
-
-
-def onsets(loop: Loop, draw: Draw, keys: Array, *, held_out: bool = False) -> list[Onset]:
-    """When the drift processes of each key's patient begin and end, those that do so at one moment; infinite ones left
-    out."""
-    drawn = jax.jit(jax.vmap(lambda key: draw(loop, stream_key(key, "person"), held_out).plant.drift))(keys)
-    found = []
-    for process in drawn:
-        for field in ("onset_s", "return_s"):
-            value = getattr(process, field, None)
-            if value is not None:
-                seconds = np.broadcast_to(np.asarray(value, float).reshape(len(keys), -1)[:, 0], len(keys))
-                found.append(Onset(f"{type(process).__name__}, {field.removesuffix('_s')}", seconds))
-    return found
 
 
 def batches(n: int, size: int) -> list[tuple[int, int]]:

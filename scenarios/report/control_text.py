@@ -48,7 +48,7 @@ def control_table(results: Mapping[str, Any]) -> Any:
     table = Table(title=escape(str(results["title"])))
     table.add_column("arm", no_wrap=True)
     table.add_column("drift", no_wrap=True)
-    columns = [c for c in shown_columns(results) if c.key != "regret"]
+    columns = [c for c in shown_columns(results) if c.key not in ("regret", "dose_square", "long_bursts")]
     for column in columns:
         table.add_column(column.heading, justify="right")
     rows = results["table"]

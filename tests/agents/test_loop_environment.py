@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from neurodrift.agents.rl.environment import applied
-from neurodrift.agents.rl.loop_environment import LoopEnvironment, LoopPolicy, from_loop, to_loop
+from neurodrift.agents.rl.learned import Learned
+from neurodrift.agents.rl.loop_environment import LoopEnvironment, from_loop, to_loop
 from neurodrift.agents.rl.population import population
 from neurodrift.sim.errors import InputError
 from neurodrift.sim.keys import stream_key
@@ -45,7 +46,7 @@ class Rule:
 
 def test_an_episode_is_the_loop_of_the_drawn_person_window_by_window(environment, loop):
     key = jax.random.key(3)
-    policy = LoopPolicy.of(loop, Rule())
+    policy = Learned.of(Rule(), loop.sensing, bipolar=False)
     drawn = control_toy.draw(loop, stream_key(key, "person"))
     whole = jax.jit(lambda: run_loop(drawn, policy, N, key))()
     state, observation = jax.jit(environment.reset)(key)
@@ -101,10 +102,3 @@ def test_a_draw_that_changes_a_shape_is_refused(loop):
 def test_an_episode_of_one_window_is_refused(loop):
     with pytest.raises(InputError, match="n_windows is 1"):
         LoopEnvironment.create(loop, 1)
-
-
-def test_a_policy_for_other_observations_is_refused(loop):
-    rule = Rule()
-    rule.n_observations = 7
-    with pytest.raises(InputError, match="7 observations, the loop 1"):
-        LoopPolicy.of(loop, rule)
