@@ -152,7 +152,7 @@ def test_features_have_the_number_that_is_promised_and_know_no_future(name):
     np.testing.assert_array_equal(a[:50], b[:50])
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", ["band power", "ratio"])
 def test_a_row_of_a_batch_equals_the_single_run(name):
     one = readings(NOISE[:, :1000], 50)
     two = readings(NOISE[:, 1000:2000], 50)

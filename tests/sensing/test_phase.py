@@ -198,11 +198,11 @@ def test_an_offset_of_the_electrode_is_no_phase(name):
 def test_a_row_of_a_batch_equals_the_single_run():
     given = [readings(v[:1000], N_TIMES, age=0.01) for v in (sinusoid()[0], sinusoid(9.0)[0])]
     both = jax.tree.map(lambda a, b: jnp.stack([a, b]), *given)
-    for estimator in (ESTIMATORS["AR"], ESTIMATORS["Kalman"]):
-        batch = jax.vmap(run, in_axes=(None, 0))(estimator, both)
-        one = run(estimator, given[1])
-        assert one.shape == (200, estimator.n_features)
-        np.testing.assert_allclose(batch[1, 100:, :2], one[100:, :2], atol=2e-3)
+    estimator = ESTIMATORS["AR"]
+    batch = jax.vmap(run, in_axes=(None, 0))(estimator, both)
+    one = run(estimator, given[1])
+    assert one.shape == (200, estimator.n_features)
+    np.testing.assert_allclose(batch[1, 100:, :2], one[100:, :2], atol=2e-3)
 
 
 def test_burgs_model_foretells_a_sum_of_two_sinusoids():
