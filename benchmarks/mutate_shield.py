@@ -56,6 +56,8 @@ EQUIVALENT = {
     "core.py: base = abs(before) if before * current >= 0 and gap <= 1 else 0 @42: 0 -> 1": _NOTHING_ASKED,
     "core.py: amplitudes.append(-out if current < 0 else out) @26: current < 0 -> current <= 0": _NOTHING_ASKED,
     "core.py: amplitudes.append(-out if current < 0 else out) @36: 0 -> 1": _NOTHING_ASKED,
+    "vetoes.py: POLARITY = 1 << 0  # a negative request where the profile has one polarity @11: 1 << 0 -> 1 >> 0":
+        "by no place to either side is the same",
     "limits.py: most = _ceil(_exact(ceilings.total) * 10**6) @7: _ceil(_exact(ceilings.total) * 10 ** 6) ->"
     " _floor(_exact(ceilings.total) * 10 ** 6)": "the totals of all ceilings are whole uA",
     "core.py: if size * n > left: @3: size * n > left -> size * n >= left": "the level is then the size itself",
