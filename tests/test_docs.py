@@ -162,7 +162,7 @@ def test_the_environments_of_the_how_to_run(name, examples):
         assert made["observations"].shape == (4, 31, 250)
 
 
-def test_the_task_of_the_how_to_is_drawn_drawn_as_a_picture_and_run(examples):
+def test_the_task_of_the_how_to_is_drawn_shown_and_run(examples):
     made = runpy.run_path(str(examples / "control_tasks.py"))
     assert set(made["TASKS"]) >= {"pd_adbs_onoff", "pd_adbs_dual_drift", "sync_rl_suppress"}
     assert made["picture"].shape == (600, 800, 3)
