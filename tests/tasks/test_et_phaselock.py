@@ -1,5 +1,6 @@
 """Phase-locked stimulation of tremor: the letters from the published response, and what the model then does."""
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -7,10 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from neurodrift.agents import Constant, Off
+from neurodrift.agents import Constant, Off, PhaseLocked
 from neurodrift.sim.errors import InputError
 from neurodrift.sim.loop import run_loop
-from neurodrift.sim.pytree import component
 from neurodrift.sim.sensing import EcHilbert
 from neurodrift.sim.tasks import et_phaselock as et
 
@@ -20,27 +20,10 @@ PUBLISHED_BEST, PUBLISHED_HALF, PUBLISHED_FOUR = 0.27, 0.10, 3.0
 """Cagnan et al. (2013): best phase, either half of the cycle, four pulses at one phase against one."""
 
 
-@component
-class OncePerCycle:
-    """One pulse in each cycle, in the window in which the estimated phase passes ``phase`` () rad."""
-
-    estimator: Any
-    phase: Any
-    window_s: float = 0.01
-
-    def init(self):
-        return self.estimator.init()
-
-    def act(self, memory, reading, key):
-        memory, f = self.estimator.step(memory, reading)
-        turn = 2 * jnp.pi * f[3] * self.window_s
-        # the middle of the coming window
-        ahead = jnp.mod(jnp.arctan2(f[1], f[0]) + 0.5 * turn - self.phase + jnp.pi, 2 * jnp.pi) - jnp.pi
-        return memory, jnp.where(jnp.abs(ahead) <= 0.5 * turn, 1.0, 0.0)[None]
-
-
 def locked(phase):
-    return OncePerCycle(estimator=EcHilbert.create((3.5, 8.0), 500.0, 5, seconds=1.0), phase=jnp.asarray(phase))
+    """One pulse in each cycle, at ``phase`` rad."""
+    policy = PhaseLocked.create(EcHilbert.create((3.5, 8.0), 500.0, 5, seconds=1.0), 0.01)
+    return dataclasses.replace(policy, target=jnp.asarray(phase))
 
 
 def test_four_pulses_at_one_phase_act_three_times_as_much_as_one():
