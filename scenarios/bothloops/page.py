@@ -86,7 +86,7 @@ def heat_map_drawing(results: Mapping[str, Any]) -> tuple[tuple[float, float], D
                     for j, cell in enumerate(line):
                         if cell is not None and cell[name] is not None:
                             _numbers(ax, i, j, cell, name, digits)
-                ax.set_title(f"{title}\ndrift {severity:g}" if n == 0 else title)
+                ax.set_title(f"{title}, drift {severity:g}" if n == 0 else title)
                 ax.set_xticks(range(len(POLICIES)), POLICIES)
                 ax.set_yticks(range(len(methods)), methods if n == 0 else [])
                 ax.tick_params(length=0)

@@ -194,14 +194,21 @@ def verdict(results: Mapping[str, Any]) -> dict[str, Any]:
     severity = max(row["severity"] for row in grid)
     row = {(r["decoder"], r["policy"]): r for r in grid if r["severity"] == severity}
     ranked = sorted((r for k, r in row.items() if k[0] != "oracle" and k[1] in ("fixed", "adaptive")), key=_reward)
-    sentences = []
+    sentences: list[str] = []
     headline = "No decoder but the oracle was run."
     if ranked:
         best = ranked[-1]
         headline = (
             f"Under drift of {severity:g}: the {best['decoder']} decoder with the {best['policy']} policy controls best"
-            f" of those that a user can have, regret {interval(best, 'regret')}."
+            f" of what a user can have with a decoder, regret {interval(best, 'regret')}."
         )
+        blind = next((r for k, r in row.items() if k[1] == "continuous"), None)
+        if blind is not None:
+            word = "Less" if _reward(blind) > _reward(best) else "More"
+            sentences.append(
+                f"{word} regret without any decoder: continuous stimulation at the tuned level, without looking, has"
+                f" {interval(blind, 'regret')}."
+            )
     for contrast in results["contrasts"]:
         if contrast["severity"] == severity:
             low, high = contrast["reward_lo"], contrast["reward_hi"]

@@ -86,7 +86,9 @@ def test_concordance_counts_pairs_of_decoders_behind_one_policy(results):
 
 
 def test_verdict_speaks_of_the_greatest_drift_and_of_users_alone(results):
-    assert results["verdict"]["headline"].startswith("Under drift of 1: the ea_cft decoder with the adaptive policy")
+    verdict = results["verdict"]
+    assert verdict["headline"].startswith("Under drift of 1: the ea_cft decoder with the adaptive policy")
+    assert verdict["sentences"][0].startswith("More regret without any decoder: continuous")
 
 
 def test_results_are_strict_json_and_the_page_needs_no_network(scenario, results):
