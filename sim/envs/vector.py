@@ -171,7 +171,8 @@ class NeuromodVectorEnv(VectorEnv):
             self._state = jnp.where(others, still, self._state)
             out = np.where(others, self._last, out)
         self._last = out.copy()
-        for i in np.flatnonzero(np.ones(self.num_envs, bool) if others is None else rows) if self._frames else ():
+        advanced = range(self.num_envs) if others is None else np.flatnonzero(~others[:, 0])
+        for i in advanced if self._frames else ():
             fields = compiled.out.view(out[i])
             if fields["info"]["tick"] == 0:
                 self._frames[i].clear()

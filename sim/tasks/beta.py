@@ -76,7 +76,8 @@ class Recruited:
     def step(self, state: LesionState, stim: Array, conditions: Conditions, sfreq: float) -> tuple[LesionState, Drive]:
         nominal = dataclasses.replace(conditions, stim_efficacy=jnp.float32(1.0))
         state, dose = self.lesion.step(state, stim, nominal, sfreq)
-        x = (dose.stim / self.usual) ** 4
+        mean: Any = dose.stim
+        x = (mean / self.usual) ** 4
         h = self.half**4
         share = x * (1.0 + h) / (x + h) * conditions.stim_efficacy
         return state, Drive(share @ self.coupling.T, None)

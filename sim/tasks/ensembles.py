@@ -178,6 +178,7 @@ def _settled(source: NeuralMass, steps: int, watch: int, period: int, kicks: boo
         n_before = steps // per_window
         state, _ = jax.lax.scan(lambda s, _: (window(s, None)[0], None), source.begin(), None, length=n_before)
         later, x = jax.lax.scan(window, state, None, length=watch // per_window)
+        states: Any
         _, states = jax.lax.scan(quiet, later, None, length=max(period // per_window, N_SNAPSHOTS))
         pick = jnp.linspace(0, states.y[0].shape[0] - 1, N_SNAPSHOTS).astype(int)
         return tuple(y[pick] for y in states.y), x

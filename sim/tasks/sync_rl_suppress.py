@@ -202,7 +202,8 @@ def draw(loop: Loop, key: Array, held_out: bool = False) -> Loop:
     less; a coupling up to 10 % weaker or stronger (held out: 10 to 30 % stronger). dbs_gym: other frequencies, by up
     to 2 % (held out: 2 to 5 %) each; a contact up to 20 % closer or further (held out: 20 to 40 % further). Assumed."""
     k_first, k_second, k_third = jax.random.split(key, 3)
-    source: Any = loop.plant.source.source
+    settled: Any = loop.plant.source
+    source = settled.source
     model, entry, wiring = source.model, source.entry, source.wiring
     if isinstance(loop.task, Krylov):
         k_draw, k_shift, k_width = jax.random.split(k_first, 3)
@@ -218,7 +219,7 @@ def draw(loop: Loop, key: Array, held_out: bool = False) -> Loop:
         further = 0.2 + 0.2 * jax.random.uniform(k_second) if held_out else 0.2 * _signed(k_second)
         entry = dataclasses.replace(entry, coupling=entry.coupling * (1.0 - further))
     source = dataclasses.replace(source, model=model, entry=entry, wiring=wiring)
-    settled = dataclasses.replace(loop.plant.source, source=source)
+    settled = dataclasses.replace(settled, source=source)
     return dataclasses.replace(loop, plant=dataclasses.replace(loop.plant, source=settled))
 
 
