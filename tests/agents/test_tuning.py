@@ -59,8 +59,8 @@ class Toy:
     n_stim: ClassVar = 1
     plant: ClassVar = SimpleNamespace(source=SimpleNamespace(n_times=5, sfreq=10.0))
 
-    def begin(self, key):
-        return self.step((), jnp.zeros(1))
+    def init(self, key):
+        return ()
 
     def step(self, state, action):
         u = jnp.clip(action, 0.0, 1.0)
