@@ -16,7 +16,7 @@ ROLES = ("off", "continuous", "random", "controller", "learned", "oracle")
 @dataclasses.dataclass(frozen=True)
 class Arm:
     """One row of the table. role: of :data:`ROLES`; policies: indices of the files it is made of; matched: the arm
-    whose dose it has."""
+    whose dose it has, that of each of its policies in turn."""
 
     name: str
     title: str
@@ -41,7 +41,8 @@ def planned_arms(config: ControlConfig) -> tuple[Arm, ...]:
     arms += controllers + learned
     if "random" in config.arms:
         for one in learned or controllers[:1]:
-            arms.append(Arm(f"random-{one.name}", f"Random, dose of {_short(one)}", "random", matched=one.name))
+            title = f"Random, dose of {_short(one)}"
+            arms.append(Arm(f"random-{one.name}", title, "random", one.policies, one.name))
     names = [arm.name for arm in arms]
     for name in names:
         if names.count(name) > 1:

@@ -136,7 +136,9 @@ class CellRunner:
             return with_leaves(controller, tuned["values"]), False
         if arm.role == "learned":
             return learned_policy(self.config.policies[arm.policies[cell.policy]], loop), False
-        matched = [c for c in run_cells(self.config, self.arms[str(arm.matched)], cell.drift) if c.policy == 0]
+        matched = [
+            c for c in run_cells(self.config, self.arms[str(arm.matched)], cell.drift) if c.policy == cell.policy
+        ]
         applied = stacked([{"applied": finished[c][1]["applied"]} for c in matched])["applied"]
         policy, own = matched_random(applied, loop.bipolar)
         if own:

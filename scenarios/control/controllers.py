@@ -10,6 +10,7 @@ from ...sim.pytree import component, static
 # Nothing heavy is imported above: a mistyped name must be answered at once.
 
 TITLES = {
+    "constant": "Constant, its level tuned",
     "threshold": "Threshold, on and off",
     "dual-threshold": "Two thresholds with hold",
     "proportional": "Proportional",
@@ -18,7 +19,7 @@ TITLES = {
     "phase-locked": "Phase-locked",
     "clicks": "Clicks in the up state",
 }
-AMPLITUDE = ("threshold", "dual-threshold", "proportional", "pi")
+AMPLITUDE = ("threshold", "dual-threshold", "proportional", "pi", "constant")
 
 
 class Family(NamedTuple):
@@ -38,7 +39,7 @@ FAMILIES: dict[str, Family] = {
     "sz_responsive_abort": Family(("threshold", "burst")),
     "sz_onset_detect": Family(("threshold",)),
     # alpha rises with the drug
-    "anaes_depth": Family(("proportional", "pi"), 0, -1.0),
+    "anaes_depth": Family(("proportional", "pi", "constant"), 0, -1.0),
 }
 """Of tasks for which amplitude by the first feature makes no sense."""
 
@@ -88,8 +89,12 @@ def make_controller(task: str, name: str, loop: Any, usual: tuple[float, float])
     points are searched there."""
     if name in ("phase-locked", "clicks"):
         return (_phase_locked if name == "phase-locked" else _clicks)(loop, usual)
-    from ...agents import PI, Burst, Controller, DualThreshold, Proportional, Range, Threshold
+    from ...agents import PI, Burst, Constant, Controller, DualThreshold, Proportional, Range, Threshold
 
+    if name == "constant":
+        import jax.numpy as jnp
+
+        return Tunable(TITLES[name], Constant(level=jnp.full(loop.n_stim, 0.5)), {"level": (0.0, 1.0)})
     source, n_stim = loop.plant.source, loop.n_stim
     window_s = source.n_times / source.sfreq
     low, high = usual

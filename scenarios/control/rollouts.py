@@ -11,7 +11,7 @@ from jax import Array
 
 from ...sim.envs.engine import depends_on_input
 from ...sim.keys import stream_key
-from ...sim.loop import Loop, Outcome
+from ...sim.loop import Loop, Outcome, run_loop
 
 Draw = Callable[..., Loop]
 
@@ -103,30 +103,10 @@ def _run(
     structure: Any,
 ) -> dict[str, Array]:  # fmt: skip
     def one(leaves: tuple[Array, ...], policy: Any, key: Array) -> dict[str, Array]:
-        return _windows(jax.tree.unflatten(structure, leaves), policy, n_windows, key)
+        return run_loop(jax.tree.unflatten(structure, leaves), policy, n_windows, key, kept)
 
     axes = tuple(0 if own else None for own in varies)
     return jax.vmap(one, in_axes=(axes, 0 if own_policy else None, 0))(leaves, policy, keys)
-
-
-def _windows(loop: Loop, policy: Any, n_windows: int, key: Array) -> dict[str, Array]:
-    """As run_loop, but the first window is in the scan with the rest: the plant is compiled once, not twice."""
-    state, policy_key = loop.init(stream_key(key, "loop")), stream_key(key, "policy")
-    silent = jnp.zeros(loop.n_stim)
-    reading = jax.eval_shape(lambda: loop.step(state, silent)[1].reading)
-    reading = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), reading)
-
-    def window(carry: Any, tick: Array) -> Any:
-        state, memory, reading = carry
-        answered, action = policy.act(memory, reading, stream_key(policy_key, "act", tick))
-        # nothing was read before the first window
-        first = tick == 0
-        memory = jax.tree.map(lambda new, old: jnp.where(first, old, new), answered, memory)
-        state, outcome = loop.step(state, jnp.where(first, silent, action))
-        return (state, memory, outcome.reading), kept(outcome)
-
-    _, records = jax.lax.scan(window, (state, policy.init(), reading), jnp.arange(n_windows))
-    return records
 
 
 def batches(n: int, size: int) -> list[tuple[int, int]]:
