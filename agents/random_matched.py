@@ -76,6 +76,11 @@ class RandomMatched:
         """() share of the windows that are on, in the long run."""
         return jnp.mean(self.on) / (jnp.mean(self.on) + jnp.mean(self.off))
 
+    @property
+    def mean_square(self) -> Array:
+        """() of the amplitude, over all windows in the long run."""
+        return self.time_on * jnp.sum(self.on * self.levels**2) / jnp.sum(self.on)
+
     def init(self) -> RandomMatchedMemory:
         return RandomMatchedMemory(jnp.int32(-1), jnp.zeros(()))
 

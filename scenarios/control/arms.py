@@ -10,6 +10,8 @@ from ...sim.errors import InputError
 from .config import ControlConfig
 from .controllers import TITLES, controller_names
 
+CLOSE = 0.05
+"""Share of the time, and of the largest mean square, by which a matched dose may be off."""
 ROLES = ("off", "continuous", "random", "controller", "learned", "oracle")
 
 
@@ -84,8 +86,9 @@ def learned_policy(path: str, loop: Any) -> Any:
 def matched_random(applied: np.ndarray, bipolar: bool) -> tuple[Any, bool]:
     """(policy, whether each seed has its own) with the dose of amplitudes (n_seeds, n_windows, n_stim).
 
-    On and off for drawn durations where the controller was on and off; where it is never off, or of both polarities,
-    each patient is given what the controller gave to the next one.
+    On and off for drawn durations where these have the controller's time on and mean square (a controller that is
+    hardly ever switched has too few durations that are whole); where they have not, or the controller is of both
+    polarities, each patient is given what the controller gave to the next one.
     """
     import jax.numpy as jnp
 
@@ -94,9 +97,14 @@ def matched_random(applied: np.ndarray, bipolar: bool) -> tuple[Any, bool]:
 
     if not bipolar:
         try:
-            return RandomMatched.like(applied), False
+            policy = RandomMatched.like(applied)
         except InputError:
-            pass
+            policy = None
+        if policy is not None:
+            time_on, square = float(policy.time_on), float(policy.mean_square)
+            on = float(np.mean(np.any(applied != 0, axis=-1)))
+            if abs(time_on - on) < CLOSE and abs(square - float(np.mean(applied**2))) < CLOSE:
+                return policy, False
     other = np.roll(applied, 1, axis=0)
     if len(applied) == 1:
         other = np.roll(applied, applied.shape[1] // 2, axis=1)

@@ -284,6 +284,7 @@ def test_random_stimulation_at_matched_dose_has_the_time_on_the_durations_and_th
     assert abs((v > 0).mean() / (u > 0).mean() - 1) < 0.15
     assert abs((v**2).mean() / (u**2).mean() - 1) < 0.2
     assert float(random.time_on) == pytest.approx((u > 0).mean(), rel=0.03)
+    assert float(random.mean_square) == pytest.approx((u**2).mean(), rel=0.03)
     assert abs(np.corrcoef(u[:, 0], v[:, 0])[0, 1]) < 0.1
 
     def durations(trace):

@@ -194,6 +194,12 @@ def test_random_stimulation_has_the_dose_of_its_match_and_is_somebody_elses_wher
     policy, own = matched_random(ever_on, False)
     assert own
     np.testing.assert_allclose(policy.applied, np.roll(ever_on, 1, axis=0), rtol=1e-6)
+    # two pauses in a run that is on otherwise: of its durations only the middle one is whole, and far too short
+    rare = np.ones((4, 400), np.float32)
+    rare[:, [200, 205]] = 0.0
+    policy, own = matched_random(rare[..., None], False)
+    assert own
+    np.testing.assert_allclose(np.asarray(policy.applied).mean(), rare.mean())
     _, own = matched_random(bursts[..., None], True)
     assert own
 
