@@ -21,6 +21,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from control_page import TRAININGS, control, run  # beside this file
+
 from neurodrift.scenarios.cli.main import main as neurodrift
 from neurodrift.scenarios.infos import INFOS
 from neurodrift.scenarios.report.text import COLUMNS, UNDEFINED, number
@@ -76,7 +78,7 @@ average; {UNDEFINED} not defined, the reason is in `results.json`."""
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = [*INFOS, "tutorial", "benchmarks", "validation", "gallery"]
+    parts = [*INFOS, *TRAININGS, "tutorial", "benchmarks", "validation", "gallery"]
     parser.add_argument("--only", default=",".join(parts), help=f"some of {', '.join(parts)}, with commas")
     parser.add_argument("--runs", type=Path, default=Path("runs/docs"), help="folder for the runs")
     parser.add_argument("--jobs", type=int, default=1)
@@ -104,6 +106,11 @@ def main() -> None:
         if name == "gallery":
             if neurodrift(["gallery", "--out", str(HERE.parent / "gallery")]) != 0:
                 raise SystemExit("the gallery could not be drawn")
+            continue
+        if name in TRAININGS:
+            folder = run(name, chosen.runs, chosen.quick)
+            results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+            (HERE / f"{name}.md").write_text(control(results), encoding="utf-8")
             continue
         words = ["run", name, "--out", str(chosen.runs / name), "--jobs", str(chosen.jobs)]
         if neurodrift(words + ["--quick"] * chosen.quick) != 0:
@@ -301,7 +308,7 @@ def markdown(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
 
 def index() -> str:
     """The list of the pages that exist."""
-    names = [name for name in (*INFOS, "validation", "benchmarks") if (HERE / f"{name}.md").exists()]
+    names = [name for name in (*INFOS, *TRAININGS, "validation", "benchmarks") if (HERE / f"{name}.md").exists()]
     listed = "\n".join(names)
     return f"""\
 # Results
