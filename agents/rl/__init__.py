@@ -9,8 +9,8 @@ from .learned import Learned, load_trained, save_trained
 from .loop_environment import LoopEnvironment
 from .ppo import PPO
 from .sac import SAC
-from .train import Evaluation, Progress, Training, evaluate, train
 from .trained import Trained
+from .training import Evaluation, Progress, Training, evaluate, train
 
 __all__ = [
     "PPO", "SAC", "Continual", "Environment", "Evaluation", "FeedbackSensing", "HistorySensing", "Learned", "Limit",

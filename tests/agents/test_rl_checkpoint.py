@@ -11,7 +11,7 @@ import pytest
 
 from neurodrift.agents.rl import PPO, SAC, probes, train
 from neurodrift.agents.rl import checkpoint as files
-from neurodrift.agents.rl.train import _chunk
+from neurodrift.agents.rl.training import _chunk
 from neurodrift.sim.errors import InputError
 
 TRAINING = """
