@@ -72,7 +72,7 @@ class PPO:
     One update is ``n_steps`` steps in ``n_envs`` lanes, then ``n_epochs`` passes in ``n_minibatches`` shuffled parts
     (of lanes where ``recurrent`` units remember, otherwise of single steps). ``limit`` makes it constrained. ``anneal``
     () updates over which the learning rate falls to a twentieth, 0 for never. ``n_bank`` initial states are computed
-    anew at each :meth:`refresh` (once per chunk of :func:`~neurodrift.agents.rl.training.train`), never within a rollout;
+    anew at each :meth:`refresh` (once per chunk of :func:`~neurodrift.agents.rl.training.train`), never in a rollout;
     the first episode of every lane is cut within ``stagger`` steps. The Gaussian begins with deviation ``std`` and
     keeps ``min_std``: one that collapsed could no longer follow a multiplier, or drift.
 
