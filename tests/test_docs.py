@@ -49,6 +49,15 @@ def examples(tmp_path_factory):
 
 
 def _load(path: Path):
+    """The script as a module; its own folder can be imported from, as when Python runs it."""
+    sys.path.insert(0, str(path.parent))
+    try:
+        return _execute(path)
+    finally:
+        sys.path.remove(str(path.parent))
+
+
+def _execute(path: Path):
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None

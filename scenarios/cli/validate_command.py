@@ -18,8 +18,8 @@ class Options:
     """leave the long simulations out"""
     only: Names = None
     """some of the table, separated by commas: jansen_rit, wendling, wilson_cowan, stn_gpe, epileptor, thalamocortical,
-    eirs, oscillators, controller, motor_imagery, intracortical, spiking, physics_head, stimulation; or a brain whose
-    rows are in one of them, such as kuramoto or basal_ganglia"""
+    eirs, oscillators, controller, closed_loop, feedback, tremor, motor_imagery, intracortical, spiking, physics_head,
+    stimulation; or a brain whose rows are in one of them, such as kuramoto or basal_ganglia"""
     json: Flag = False
     """print JSON instead of a table"""
 
