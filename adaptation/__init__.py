@@ -7,7 +7,8 @@ imported where they are asked for, not here.
 from .contract import Adapter, Decoder, Feedback, Trials, Variables
 from .methods import labels_used, with_alignment
 from .preprocessing import Preprocessing
-from .registry import DECODERS, METHODS, DecoderSpec, MethodSpec
+from .registry import DECODERS, METHODS
+from .spec import DecoderSpec, MethodSpec
 
 __all__ = [
     "DECODERS",

@@ -36,12 +36,16 @@ class Feedback(NamedTuple):
     available:   () bool, False when no label came (missing, or still delayed)
     window:      (n_channels, n_times) the window the label belongs to: with a delay, an earlier one
     session_end: () bool, True when the headset comes off after this window (operator's knowledge)
+    error:       () int32, 1 where a sign of an error followed the prediction of this very window (an error potential,
+                 a correction by the user), 0 where one was looked for and none was seen, -1 where nobody looked; it
+                 may be wrong either way
     """
 
     label: Array
     available: Array
     window: Array
     session_end: Array
+    error: Array | int = -1
 
 
 class Decoder(Protocol):

@@ -27,15 +27,45 @@ class Labels(NamedTuple):
     origin: Array
 
 
+class ErrorSignals(NamedTuple):
+    """What a detector of errors (of error potentials, say) would make of each prediction, whatever it will be.
+
+    truth (n_trials,) int32, the class that the user meant; if_right, if_wrong (n_trials,) bool, whether a sign of an
+    error is seen after a right and after a wrong prediction.
+    """
+
+    truth: Array
+    if_right: Array
+    if_wrong: Array
+
+    def after(self, predicted: Array) -> Array:
+        """1 where a sign of an error is seen after ``predicted``, else 0 () int32, of one trial's signals."""
+        return jnp.where(predicted == self.truth, self.if_right, self.if_wrong).astype(jnp.int32)
+
+
 class Stream(NamedTuple):
     """Trials in the order in which they happen.
 
-    x (n_trials, n_channels, n_times), filtered; labels: what is revealed and when; session_end (n_trials,) bool.
+    x (n_trials, n_channels, n_times), filtered; labels: what is revealed and when; session_end (n_trials,) bool;
+    errors: signs of errors after each prediction, None where nobody looks for them.
     """
 
     x: Array
     labels: Labels
     session_end: Array
+    errors: ErrorSignals | None = None
+
+
+def error_signals(key: Array, y: Array, false_positive: Array | float, miss: Array | float) -> ErrorSignals:
+    """Signs of errors about the classes y (n_trials,): seen after a right prediction with probability
+    ``false_positive``, not seen after a wrong one with probability ``miss``. Detectors of error potentials are right
+    some 76 % of the time within a person."""
+    k_right, k_wrong = (stream_key(key, name) for name in ("right", "wrong"))
+    return ErrorSignals(
+        y.astype(jnp.int32),
+        jax.random.uniform(k_right, y.shape) < false_positive,
+        jax.random.uniform(k_wrong, y.shape) >= miss,
+    )
 
 
 def reveal(
@@ -61,15 +91,16 @@ def decode_stream(
     """Run one method over one stream: class probabilities (n_trials, n_classes) and the labels used so far
     (n_trials,). Every trial is predicted before anything is learnt from it."""
 
-    def trial(state: Any, inputs: tuple[Array, Array, Array, Array, Array]) -> tuple[Any, tuple[Array, Array]]:
-        x, label, available, origin, session_end = inputs
+    def trial(state: Any, inputs: tuple[Any, ...]) -> tuple[Any, tuple[Array, Array]]:
+        x, label, available, origin, session_end, errors = inputs
         logits = adapter.predict(state, x)
-        state = adapter.update(state, x, Feedback(label, available, stream.x[origin], session_end))
+        feedback = Feedback(label, available, stream.x[origin], session_end, _error(errors, logits))
+        state = adapter.update(state, x, feedback)
         return state, (jax.nn.softmax(logits), labels_used(state))
 
     state = adapter.init(decoder, variables, calibration, key)
     label, available, origin = stream.labels
-    inputs = (stream.x, label, available, origin, stream.session_end)
+    inputs = (stream.x, label, available, origin, stream.session_end, stream.errors)
     _, (proba, used) = jax.lax.scan(trial, state, inputs)
     return proba, used
 
@@ -82,11 +113,17 @@ def decode_host(
     probabilities, used = [], []
     for t in range(stream.x.shape[0]):
         label, available, origin = (field[t] for field in stream.labels)
-        probabilities.append(jax.nn.softmax(jnp.asarray(adapter.predict(state, stream.x[t]))))
-        feedback = Feedback(label, available, stream.x[origin], stream.session_end[t])
+        logits = jnp.asarray(adapter.predict(state, stream.x[t]))
+        probabilities.append(jax.nn.softmax(logits))
+        error = _error(jax.tree.map(lambda a, t=t: a[t], stream.errors), logits)
+        feedback = Feedback(label, available, stream.x[origin], stream.session_end[t], error)
         state = adapter.update(state, stream.x[t], feedback)
         used.append(jnp.asarray(labels_used(state)))
     return jnp.stack(probabilities), jnp.stack(used)
+
+
+def _error(errors: ErrorSignals | None, logits: Array) -> Array | int:
+    return -1 if errors is None else errors.after(logits.argmax())
 
 
 class Rollout(NamedTuple):

@@ -1,0 +1,5 @@
+"""Methods behind a guard, or woken by a detector of drift."""
+
+from ..spec import MethodSpec
+
+SPECS: tuple[MethodSpec, ...] = ()

@@ -1,0 +1,5 @@
+"""Learning from labels, or from reward, without forgetting."""
+
+from ..spec import MethodSpec
+
+SPECS: tuple[MethodSpec, ...] = ()
