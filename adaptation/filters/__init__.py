@@ -1,0 +1,1 @@
+"""Adaptive filters in front of a decoder."""

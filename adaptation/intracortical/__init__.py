@@ -1,0 +1,1 @@
+"""Decoders of movement from spikes, and what recalibrates them."""

@@ -1,0 +1,1 @@
+"""Monitors of drift: one scalar, or one window, at a time."""

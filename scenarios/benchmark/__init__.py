@@ -1,0 +1,1 @@
+"""The benchmark of recalibration: methods, scenarios and label budgets in one table."""

@@ -1,0 +1,1 @@
+"""Scenarios of intracortical decoding: recorded instabilities, and months of drifting units."""
