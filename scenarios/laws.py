@@ -50,12 +50,19 @@ class Case:
     key: jax.Array
 
 
-def make_case(component: Any, kind: str, n_channels: int = 8, n_times: int = 256, sfreq: float = 128.0) -> Case:
-    """The case that ``check`` runs: 48 trials of 2 s, amplitudes of 20 uV, fitted CSP + LDA under an adapter."""
+def make_case(
+    component: Any,
+    kind: str,
+    n_channels: int = 8,
+    n_times: int = 256,
+    sfreq: float = 128.0,
+    decoder_name: str = "csp_lda",
+) -> Case:
+    """The case that ``check`` runs: 48 trials of 2 s, amplitudes of 20 uV, a fitted decoder under an adapter."""
     x, y = _separable_trials(n_channels, n_times)
     decoder = variables = None
     if kind == "adapter":
-        decoder, variables = _fitted_decoder(n_channels, n_times, sfreq)
+        decoder, variables = _fitted_decoder(decoder_name, n_channels, n_times, sfreq)
     return Case(
         component=component,
         decoder=decoder,
@@ -77,11 +84,11 @@ def _separable_trials(n_channels: int, n_times: int) -> tuple[np.ndarray, np.nda
 
 
 @functools.lru_cache(maxsize=4)
-def _fitted_decoder(n_channels: int, n_times: int, sfreq: float) -> tuple[Any, Variables]:
-    from ..adaptation.decoders.csp_lda import CSPLDA
+def _fitted_decoder(name: str, n_channels: int, n_times: int, sfreq: float) -> tuple[Any, Variables]:
+    from ..adaptation.registry import decoder as registered
 
     x, y = _separable_trials(n_channels, n_times)
-    decoder = CSPLDA.create(n_channels, n_times, 2, sfreq)
+    decoder = registered(name).make(n_channels, n_times, 2, sfreq)
     return decoder, decoder.fit(decoder.init(jax.random.key(1)), _trials(x[:32], y[:32]), jax.random.key(2))
 
 
@@ -209,7 +216,10 @@ def _copy(leaf: Any) -> Any:
 
 
 def no_feedback_leaves_parameters_unchanged(case: Case) -> None:
-    """Without a label, ``params`` stay: only alignment and statistics may follow unlabelled windows."""
+    """Without a label, ``params`` stay: only alignment and statistics may follow unlabelled windows, unless the
+    adapter says, by ``learns_unlabelled``, that learning from them is what it is for."""
+    if getattr(case.component, "learns_unlabelled", False):
+        raise DoesNotApply("it learns from windows without labels")
     state, (xs, ys) = _start(case), _stream(case)
     before = _parameters(state)
     if not before:

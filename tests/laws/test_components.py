@@ -10,7 +10,7 @@ import pytest
 
 from neurodrift.adaptation.contract import Feedback, Trials
 from neurodrift.adaptation.registry import DECODERS, METHODS
-from neurodrift.scenarios.laws import LAWS, DoesNotApply, make_case
+from neurodrift.scenarios.laws import LAWS, DoesNotApply, make_case, no_feedback_leaves_parameters_unchanged
 from neurodrift.sim.clock import Clock
 from neurodrift.sim.drift import DRIFTS, make_drift
 from neurodrift.sim.head import make_montage
@@ -68,11 +68,23 @@ CASES = [
 
 @functools.cache
 def _case(kind, name):
-    return make_case(COMPONENTS[kind, name](), kind, n_channels=N_CHANNELS)
+    decoder_name = _decoder_of(METHODS[name].needs) if kind == "adapter" else "csp_lda"
+    return make_case(COMPONENTS[kind, name](), kind, n_channels=N_CHANNELS, decoder_name=decoder_name)
+
+
+def _decoder_of(needs):
+    """The decoder of the catalogue under a method of these needs."""
+    if isinstance(needs, tuple):
+        return "csp_lda" if "csp_lda" in needs else needs[0]
+    return "eegnet" if needs == "network" else "csp_lda"
 
 
 @pytest.mark.parametrize(("kind", "name", "law"), CASES)
 def test_every_registered_component_keeps_every_law(kind, name, law):
+    if kind == "adapter" and law is no_feedback_leaves_parameters_unchanged:
+        spec = METHODS[name]
+        if spec.learns_from == "windows" and "params" in spec.parts:
+            pytest.skip("it moves parameters without feedback, as it declares")
     try:
         law(_case(kind, name))
     except DoesNotApply as reason:
