@@ -31,6 +31,7 @@ from ..stimulation.safety import (
 )
 
 DAY = 86400.0
+MOST_GOOD_WINDOWS = 10**6
 RECHARGES = (1, 2, 5, 10)
 """How much longer, and weaker, the recharge phase may be: those that leave whole numbers of nA."""
 
@@ -178,8 +179,17 @@ class Profile:
             raise InputError(
                 f"a pulse of {self.width * (1 + self.recharge):g} s does not fit into 1/{self.rate:g} s; shorten it"
             )
-        if isinstance(self.good_windows, bool) or not isinstance(self.good_windows, int) or self.good_windows < 1:
-            raise InputError(f"good_windows is {self.good_windows!r}; wanted a whole number, 1 or more")
+        for name in ("density", "shannon"):
+            if self.kind != "pulses" and getattr(self, name) != math.inf:
+                raise InputError(
+                    f"{name} of the profile is {getattr(self, name):g}, but the current of {self.device} has no phases"
+                    " that it could limit; leave it out and narrow amplitude or daily_charge"
+                )
+        whole = isinstance(self.good_windows, int) and not isinstance(self.good_windows, bool)
+        if not (whole and 1 <= self.good_windows <= MOST_GOOD_WINDOWS):
+            raise InputError(
+                f"good_windows is {self.good_windows!r}; wanted a whole number, 1 or more, at most {MOST_GOOD_WINDOWS}"
+            )
         if not isinstance(self.bipolar, bool):
             raise InputError(f"bipolar is {self.bipolar!r}; wanted True or False")
 

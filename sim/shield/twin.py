@@ -128,7 +128,7 @@ class ShieldTwin:
         asked_rate, rate_sound = _or_default(rate, 10.0, 1_000_000, limits.rate)
         sound = jnp.all(sound) & width_sound & rate_sound
         age_us, age_known = _whole(jnp.asarray(age, jnp.float32), 1e6, BIG)
-        waited = jnp.minimum(state.waited + elapsed, BIG)
+        waited = jnp.minimum(state.waited, BIG - elapsed) + elapsed  # the sum of two BIG is none of 32 bits
 
         # faults latch; only a re-arm in a good window leads out
         vetoes = jnp.uint32(0)
@@ -287,6 +287,7 @@ def _add(count: Count, amount: Array) -> Count:
 def _left(limits: Any, dose: Count, remainder: Array) -> Array:
     """() what is left of the dose, at most BIG."""
     units = limits.dose.limit - jnp.sum(dose.buckets)
-    whole = jnp.clip(units, 0, lax.shift_right_logical(jnp.int32(BIG), limits.shift))
-    left = lax.shift_left(whole, limits.shift) - remainder
-    return jnp.where(limits.dose.limit >= BIG, BIG, jnp.maximum(left, 0))
+    most = lax.shift_right_logical(jnp.int32(BIG), limits.shift)
+    left = lax.shift_left(jnp.clip(units, 0, most), limits.shift) - remainder
+    # the remainder is less than a unit: where there are more than these, BIG is left whatever it is
+    return jnp.where((limits.dose.limit >= BIG) | (units > most), BIG, jnp.maximum(left, 0))

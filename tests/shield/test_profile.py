@@ -96,6 +96,7 @@ def test_ceilings_cannot_be_replaced():
         ({"good_windows": 0}, "^good_windows is 0; wanted a whole number, 1 or more"),
         ({"good_windows": 1.5}, "^good_windows is 1.5"),
         ({"good_windows": True}, "^good_windows is True"),
+        ({"good_windows": 10**10}, "^good_windows is 10000000000; wanted a whole number, 1 or more, at most 1000000"),
         ({"bipolar": 1}, "^bipolar is 1; wanted True or False"),
         ({"width": 450e-6, "rate": 255.0, "recharge": 10}, r"^a pulse of 0.00495 s does not fit into 1/255 s"),
         ({"amplitude": "3e-3"}, "^amplitude of the profile is '3e-3' A"),
@@ -105,6 +106,13 @@ def test_ceilings_cannot_be_replaced():
 def test_i14_what_cannot_be_is_refused_with_what_was_asked_and_the_ceiling(wrong, message):
     with pytest.raises(InputError, match=message):
         Profile.preset("dbs_ring", **wrong)
+
+
+@pytest.mark.parametrize("device", ["tdcs", "tacs"])
+@pytest.mark.parametrize("limit", [{"density": 0.1}, {"shannon": 1.0}, {"density": 0.1, "area": 1e-4}])
+def test_limits_of_a_phase_are_refused_where_no_current_has_phases(device, limit):
+    with pytest.raises(InputError, match=f"of the profile is .*, but the current of {device} has no phases"):
+        Profile.preset(device, **limit)
 
 
 def test_i14_a_profile_that_was_widened_behind_its_own_back_makes_no_shield():

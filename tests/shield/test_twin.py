@@ -147,6 +147,33 @@ def test_the_oracle_sees_a_shield_that_lets_too_much_through():
     assert judge(Rules.of(profile), 0.1, stream, nothing)["what is allowed is delivered"] > 0
 
 
+@pytest.mark.parametrize("tick_s", [1e-4, 1e-3])
+def test_the_twin_equals_the_python_shield_where_the_remainder_of_the_dose_is_large(tick_s):
+    # of a short tick, a day's dose is counted in large units, and what is below them nearly fills 30 bits
+    profile = Profile.preset("rns", amplitude=12e-3, daily_charge=400.0)
+    _compare_held(profile, tick_s, np.full(12, 1e-3), width=1e-3, rate=333.0, tick=np.arange(40), given=True)
+
+
+def test_the_twin_equals_the_python_shield_when_the_longest_gaps_follow_one_another():
+    tick = np.cumsum([0, 1, 2**30, 2**30, 1, 1, 2**30, 1])
+    _compare_held(Profile.preset("rns"), 0.1, np.full(1, 1e-3), width=1e-4, rate=100.0, tick=tick, given=False)
+
+
+def _compare_held(profile, tick_s, request, *, width, rate, tick, given):
+    twin = ShieldTwin.create(profile, len(request), tick_s)
+    shield, state, step = Shield(profile, len(request), tick_s, armed=True), twin.init(), jax.jit(twin.step)
+    for now in tick.tolist():
+        shield.rearm()
+        asked = request.tolist() if given else None
+        decision = shield.step(asked, 0.0, now, width=width, rate=rate)
+        wrapped = np.int64(now).astype(np.int32)
+        state, verdict = step(state, request, 0.0, wrapped, width=width, rate=rate, given=given, rearm=True)
+        assert int(verdict.vetoes) == int(decision.vetoes)
+        assert tuple(np.asarray(state.delivered)) == decision.verdict.amplitudes
+        assert (int(state.remainder), int(state.waited)) == (shield._state.remainder, shield._state.waited)
+        assert float(verdict.cost) == decision.cost
+
+
 def test_jit_and_vmap_change_no_bit():
     twin = ShieldTwin.create("rns", 2, 0.1)
     requests = jnp.asarray([[1e-3, 2e-3], [9e-3, 9e-3], [jnp.nan, 0.0], [-1e-3, 1e-3]], jnp.float32)
