@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import os
-import tempfile
+import secrets
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -156,9 +156,10 @@ def write_atomic(path: Path, data: bytes, rename: bool = True) -> None:
         with open(path, "wb") as stream:
             _flush(stream, data)
         return
-    handle, name = tempfile.mkstemp(prefix=".unfinished-", dir=path.parent)
+    # not by tempfile, whose files only their owner may read, where others of the folder follow the umask
+    name = path.parent / f".unfinished-{secrets.token_hex(8)}"
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with open(name, "xb") as stream:
             _flush(stream, data)
         os.replace(name, path)
     except BaseException:

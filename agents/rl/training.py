@@ -19,6 +19,11 @@ from .environment import Environment
 from .population import Maker, Population, advance, begin_lanes, fill_bank, population, strong
 from .trained import Trained
 
+SAVE_SECONDS = 30.0
+"""Within a chunk, there is a checkpoint at most this often, and at most ..."""
+SAVE_SHARE = 10.0
+"""... every so many times what writing the last one took: the memory of SAC can be a gigabyte."""
+
 
 class Algorithm(Protocol):
     """What can be trained: a component, so that its numbers may be swept without compiling again."""
@@ -33,8 +38,8 @@ class Algorithm(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """After a chunk: updates done of n_updates, the chunk's mean metrics (over seeds), environment steps per second in
-    it, and seconds of wall clock in all."""
+    """After a piece: updates done of n_updates, its mean metrics (over seeds), environment steps per second in it, and
+    seconds of wall clock in all."""
 
     done: int
     n_updates: int
@@ -79,28 +84,34 @@ def train(
     *,
     start: Training | None = None,
     chunk: int = 10,
+    piece: int | None = None,
     progress: Callable[[Progress], Any] | None = None,
     folder: Path | str | None = None,
 ) -> Training:
     """``n_updates`` updates of ``algorithm``, in all: those of ``start``, or of the checkpoint in ``folder``, count.
 
     environment: one for all lanes, or a traceable function key -> environment that each lane draws from. key: a key, or
-    several (n_seeds,) that are trained side by side. Every ``chunk`` updates there is one compiled call, a new bank of
-    initial states, a call of ``progress`` and a checkpoint in ``folder`` (with the one before kept); what interrupts
-    costs that chunk. The result does not depend on where it was interrupted. InputError where what is given does not
-    fit together.
+    several (n_seeds,) that are trained side by side. Every ``chunk`` updates there is a new bank of initial states, and
+    a checkpoint in ``folder`` (with the one before kept). ``piece`` updates are one compiled call, then ``progress`` is
+    called (None: the whole chunk); within a chunk there is a checkpoint after a piece where the last is half a minute
+    old. What interrupts costs what came since the last checkpoint. The result does not depend on where it was
+    interrupted. InputError where what is given does not fit together.
     """
-    if n_updates < 1 or chunk < 1:
-        raise InputError(f"n_updates {n_updates}, chunk {chunk}; wanted 1 or more of each")
+    piece = chunk if piece is None else piece
+    if min(n_updates, chunk, piece) < 1:
+        raise InputError(f"n_updates {n_updates}, chunk {chunk}, piece {piece}; wanted 1 or more of each")
     worlds = population(environment)
     began = time.perf_counter()
     folder = None if folder is None else Path(folder)
     state, curves, done, before = _beginning(algorithm, worlds, key, start, folder, chunk)
     n_seeds = _seeds(state)
+    saved, saving = time.perf_counter(), 0.0
     while done < n_updates:
         if done and done % chunk == 0:
             state = _refresh(algorithm, worlds, state, n_seeds is not None)
-        n = min(chunk - done % chunk, n_updates - done)
+        # pieces begin where they would have begun without an interruption
+        within = done % chunk
+        n = min(piece - within % piece, chunk - within, n_updates - done)
         started = time.perf_counter()
         state, metrics = _chunk(algorithm, worlds, state, n, n_seeds is not None)
         found = {name: np.asarray(value).T for name, value in metrics.items()}
@@ -108,8 +119,12 @@ def train(
         curves = {k: np.concatenate([curves[k], v], -1) if k in curves else v for k, v in found.items()}
         done += n
         seconds = before + time.perf_counter() - began
-        if folder is not None:
+        due = time.perf_counter() - saved > max(SAVE_SECONDS, SAVE_SHARE * saving)
+        if folder is not None and (due or done % chunk == 0 or done == n_updates):
+            began_saving = time.perf_counter()
             save(folder, {"state": state, "curves": curves}, _meta(done, seconds, chunk))
+            saved = time.perf_counter()
+            saving = saved - began_saving
         if progress is not None:
             rate = n * algorithm.steps_per_update * (n_seeds or 1) / took
             progress(Progress(done, n_updates, {k: _mean(v) for k, v in found.items()}, rate, seconds))

@@ -1,6 +1,7 @@
 """Training goes on to the bit from its checkpoint, in a new process too, and nothing corrupt is taken for one."""
 
 import dataclasses
+import os
 import subprocess
 import sys
 
@@ -84,6 +85,40 @@ def test_going_on_from_a_file_equals_going_on_from_memory(kept, tmp_path):
         np.testing.assert_array_equal(resumed.curves[name], again.curves[name])
     words = files.named(onward.state)
     assert all(np.array_equal(a, words[name]) for name, a in files.named(resumed.state).items())
+
+
+def test_pieces_of_a_chunk_change_nothing_and_are_told_about_one_by_one(kept, tmp_path):
+    told = []
+    parts = train(SMALL, probes.Linear(), 3, jax.random.key(0), chunk=2, piece=1, folder=tmp_path, progress=told.append)
+    assert [one.done for one in told] == [1, 2, 3]
+    resumed = train(SMALL, probes.Linear(), 4, chunk=2, piece=1, folder=tmp_path)
+    assert parts.n_updates == 3
+    for name, values in kept[1].curves.items():
+        np.testing.assert_array_equal(resumed.curves[name], values, err_msg=name)
+
+
+def test_a_piece_that_took_long_is_kept_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("neurodrift.agents.rl.training.SAVE_SECONDS", 0.0)
+    monkeypatch.setattr("neurodrift.agents.rl.training.SAVE_SHARE", 0.0)
+
+    def stop(progress):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(SMALL, probes.Linear(), 4, jax.random.key(0), chunk=2, piece=1, folder=tmp_path, progress=stop)
+    found = files.resume(tmp_path)
+    assert found is not None
+    assert found.meta["n_updates"] == 1
+
+
+def test_files_follow_the_umask(tmp_path):
+    before = os.umask(0o027)
+    try:
+        files.write_atomic(tmp_path / "policy", b"1")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "policy").stat().st_mode & 0o777 == 0o640
+    assert [path.name for path in tmp_path.iterdir()] == ["policy"]
 
 
 def test_a_training_that_goes_on_is_not_compiled_again(kept):
