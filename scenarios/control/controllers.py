@@ -24,22 +24,25 @@ AMPLITUDE = ("threshold", "dual-threshold", "proportional", "pi", "constant")
 
 class Family(NamedTuple):
     """Controllers of a task: names; index of the loop's feature that they read, from the end where negative; sign -1
-    where more of it asks for less stimulation."""
+    where more of it asks for less stimulation; beyond: how far below what is usual without stimulation a set point is
+    searched, in widths of that."""
 
     names: tuple[str, ...] = AMPLITUDE
     index: int = 0
     sign: float = 1.0
+    beyond: float = 0.5
 
 
 FAMILIES: dict[str, Family] = {
     # the newest of a history of the mean field, against which the kicks go
     "sync_rl_suppress": Family(("proportional",), -1, -1.0),
+    "neurodrift.sim.tasks.sync_rl_suppress:DBS_GYM": Family(("proportional", "pi", "constant"), -1, -1.0),
     "et_phaselock": Family(("phase-locked", "threshold"), 2),
     "sleep_so_clicks": Family(("clicks",)),
     "sz_responsive_abort": Family(("threshold", "burst")),
     "sz_onset_detect": Family(("threshold",)),
-    # alpha rises with the drug
-    "anaes_depth": Family(("proportional", "pi", "constant"), 0, -1.0),
+    # of wakefulness, of which no person has as little by themselves as under the drug
+    "anaes_depth": Family(("proportional", "pi", "constant"), beyond=2.0),
 }
 """Of tasks for which amplitude by the first feature makes no sense."""
 
@@ -102,9 +105,8 @@ def make_controller(task: str, name: str, loop: Any, usual: tuple[float, float])
     middle, where = 0.5 * (low + high), (low, high)
     family = FAMILIES.get(task, Family())
     least = -1.0 if loop.bipolar else 0.0
-    # a feature of both signs is fed back against zero; where stimulation raises it, its goal is beyond what is usual
-    set_points = (low - 0.5 * width, high) if family.sign > 0 else (middle, high + 2.0 * width)
-    around = {} if loop.bipolar else {"law.setpoint": set_points}
+    # a feature of both signs is fed back against zero
+    around = {} if loop.bipolar else {"law.setpoint": (low - family.beyond * width, high)}
     centre, scale = (0.0, family.sign * width) if loop.bipolar else (middle, family.sign * width)
     laws: dict[str, Callable[[], tuple[Any, dict[str, Any]]]] = {
         "threshold": lambda: (
