@@ -1,14 +1,18 @@
 """``neurodrift train``: a policy for a control task, by reinforcement learning."""
 
+import contextlib
 import dataclasses
 import shlex
 import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
 from .parsing import Argument, Count, Flag, Folder, Number
+
+PATIENCE_S = 10.0
 
 
 @dataclasses.dataclass
@@ -77,11 +81,13 @@ def execute(options: Options) -> int:
         n_windows=int(options.windows or spec.n_windows), cost_limit=limit,
     )  # fmt: skip
     out = options.out or Path("runs") / f"train-{algorithm}-{options.task.partition(':')[0]}"
+    line = _Line()
     try:
-        found = train_policies(recipe, out, steps, resume=options.resume, told=_Line())
+        with contextlib.closing(line):
+            found = train_policies(recipe, out, steps, resume=options.resume, told=line)
     except KeyboardInterrupt:
         again = f"--resume --out {shlex.quote(str(out))}"
-        print(f"\nneurodrift: interrupted; go on with the same command and {again}", file=sys.stderr)
+        print(f"neurodrift: interrupted; go on with the same command and {again}", file=sys.stderr)
         return INTERRUPTED
     if options.json:
         import json
@@ -97,8 +103,25 @@ def execute(options: Options) -> int:
 
 
 class _Line:
-    """Progress on standard error: one line that is written over on a terminal, a line each elsewhere."""
+    """Progress on standard error: one line that is written over on a terminal; elsewhere the first, the last, and one
+    every ten seconds at most."""
+
+    def __init__(self) -> None:
+        self.live, self.shown, self.pending = sys.stderr.isatty(), float("-inf"), ""
 
     def __call__(self, line: str) -> None:
-        live = sys.stderr.isatty()
-        print(f"\r\x1b[K{line}" if live else line, end="" if live else "\n", file=sys.stderr, flush=True)
+        self.pending = line
+        if self.live or time.monotonic() - self.shown > PATIENCE_S:
+            self._show()
+
+    def close(self) -> None:
+        """Show what was held back, and end the line."""
+        if self.pending:
+            self._show()
+        if self.live:
+            print(file=sys.stderr)
+
+    def _show(self) -> None:
+        said = f"\r\x1b[K{self.pending}" if self.live else f"{self.pending}\n"
+        print(said, end="", file=sys.stderr, flush=True)
+        self.shown, self.pending = time.monotonic(), ""

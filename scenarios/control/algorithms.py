@@ -19,7 +19,9 @@ ALGORITHMS = (*SUMMARIES, *(f"{CONSTRAINED}{name}" for name in SUMMARIES))
 COST_LIMIT = 0.05
 STEPS = 1_000_000
 CHUNK_STEPS = 65_536
-"""Environment steps of a seed, at least, between two lines of progress, each with a checkpoint."""
+"""Environment steps of a seed, at least, between two banks of patients, each with a checkpoint."""
+PIECE_STEPS = 2048
+"""Environment steps of a seed, at least, between two lines of progress: what a training is rounded up to."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

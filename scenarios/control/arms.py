@@ -77,10 +77,14 @@ def learned_policy(path: str, loop: Any) -> Any:
     sensing = loop.sensing
     if meta.get("feedback"):
         sensing = FeedbackSensing(sensing=sensing, n_stim=loop.n_stim, bipolar=loop.bipolar)
-    try:
-        return Learned.of(trained, sensing, bipolar=loop.bipolar)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+    got, wanted = (trained.n_observations, trained.net.n_actions), (int(sensing.n_features), int(loop.n_stim))
+    if got != wanted:
+        where = f"; evaluate it with --task {meta['task']}" if meta.get("task") else ", as the task has"
+        raise InputError(
+            f"{path} is a policy from {got[0]} observations to {got[1]} actions, wanted is one from {wanted[0]} to "
+            f"{wanted[1]}{where}"
+        )
+    return Learned.of(trained, sensing, bipolar=loop.bipolar)
 
 
 def matched_random(applied: np.ndarray, bipolar: bool) -> tuple[Any, bool]:

@@ -95,6 +95,11 @@ class CellRunner:
 
         return evaluation_keys(self.key, self.config.seeds)
 
+    def check_policies(self) -> None:
+        """InputError for a policy that this task's loop has other observations for: before anything is tuned."""
+        for path in self.config.policies:
+            learned_policy(path, self.loop(True))
+
     def run(
         self, cell: ControlCell, finished: Finished, notify: Notify
     ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

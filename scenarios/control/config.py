@@ -103,12 +103,17 @@ def make_control_config(
     if not levels:
         raise InputError(f"no drift given; choose from {', '.join(DRIFTS)}")
     files = tuple(str(path) for path in policies)
+    digests = tuple(map(_digest, files))
+    for n, one in enumerate(digests):
+        if one in digests[:n]:
+            first = files[digests.index(one)]
+            raise InputError(f"{files[n]} is the same policy as {first}: it would count twice; give each once")
     return ControlConfig(
         task=task,
         drifts=levels,
         arms=chosen,
         policies=files,
-        digests=tuple(map(_digest, files)),
+        digests=digests,
         seeds=_count("seeds", seeds, 4 if quick else SEEDS),
         n_windows=_count("windows", n_windows, max(int(spec.n_windows) // (4 if quick else 1), 2), least=2),
         candidates=_count("candidates", candidates, 4 if quick else CANDIDATES),

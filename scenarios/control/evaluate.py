@@ -31,16 +31,19 @@ def evaluate(config: ControlConfig, out: str | Path, *, progress: Progress | Non
     plugin = config.task.partition(":")[0] if is_plugin(config.task) else None
     code = code_version(plugin)
     cells = tuple(plan_cells(config))
+    runner = CellRunner(config)
+    runner.check_policies()
     folder.create()
     with folder.lock():
         folder.sweep()
         folder.refuse_another(config, code, None)
         plan = Plan(config=config, code=code, data=None, versions=versions(), cells=cells)
         folder.adopt(plan)
-        return _go(config, plan, folder, show)
+        return _go(runner, plan, folder, show)
 
 
-def _go(config: ControlConfig, plan: Plan, folder: RunFolder, show: Progress) -> dict[str, Any]:
+def _go(runner: CellRunner, plan: Plan, folder: RunFolder, show: Progress) -> dict[str, Any]:
+    config = runner.config
     done, notes = folder.finished(plan)
     ids = plan.ids()
     todo = {i: cell for i, cell in ids.items() if i not in done}
@@ -51,7 +54,6 @@ def _go(config: ControlConfig, plan: Plan, folder: RunFolder, show: Progress) ->
     show.begin(len(ids), len(done))
 
     def work(events: Any) -> None:
-        runner = CellRunner(config)
         for cell_id, cell in todo.items():
             if stopped:
                 return

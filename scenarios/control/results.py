@@ -11,10 +11,12 @@ from .cells import ControlCell, run_cells
 from .config import DRIFTS, ControlConfig
 from .front import Point, dominated
 from .metrics import binned, dose, long_bursts, recovery, smoothing, stretches, veto_shares
+from .seizures import seizure_scores
 from .uncertainty import Weights, mean_over, ratio_over, survival, weights_of
 from .verdict import control_verdict
 
 N_BINS = 120
+NO_SYMPTOM = "there was no symptom without stimulation in these runs; give more --seeds or --windows"
 COUNTED = ("marker", "reward", "energy_percent")
 
 
@@ -107,7 +109,8 @@ def _one_drift(
     for name, measured in found.items():
         row = _row(drift, measured, off, full, weights, names)
         back, curve = _recovery(drift, measured, against if against.arm.role == "oracle" else None, weights)
-        results["table"].append({**row, **back})
+        scores = seizure_scores(config.task, measured.traces, off.traces, measured.window_s, weights)
+        results["table"].append({**row, **back, **scores})
         results["recovery"] += [curve] if curve else []
         results["curves"].append(_curves(drift, measured, off, against))
         points.append(Point(name, measured.values["benefit"], measured.values["effort"]))
@@ -128,8 +131,9 @@ def _reference(found: Mapping[str, Measured]) -> str:
 def _derive(measured: Measured, off: Measured, full: Measured | None, against: Measured) -> None:
     """Measures that compare, run by run on the same patient: with off, continuous stimulation, the reference."""
     values = measured.values
-    values["percent_off"] = 100.0 * values["marker"] / off.values["marker"].mean()
-    values["benefit"] = 100.0 * (off.values["marker"] - values["marker"]) / off.values["marker"].mean()
+    scale = _percent_of(off)
+    values["percent_off"] = scale * values["marker"]
+    values["benefit"] = scale * (off.values["marker"] - values["marker"])
     values["regret"] = against.values["reward"].mean(0) - values["reward"]
     n_policies = values["marker"].shape[0]
     values["effort"] = 100.0 * values["dose_square"]
@@ -140,6 +144,12 @@ def _derive(measured: Measured, off: Measured, full: Measured | None, against: M
     values["long_bursts"] = np.array(
         [[long_bursts(t, quiet[n], measured.window_s) for n, t in enumerate(traces[p])] for p in range(n_policies)]
     )
+
+
+def _percent_of(off: Measured) -> float:
+    """What makes a marker % of OFF; NaN where there is no symptom to speak of."""
+    level = float(off.values["marker"].mean())
+    return 100.0 / level if level else np.nan
 
 
 MEANS = (
@@ -160,6 +170,8 @@ def _row(
         row |= _ends(name, mean_over(values[name], weights))
     left = ratio_over(100.0 * values["marker"], off.values["marker"], weights)
     row |= _ends("percent_off", left) | _ends("benefit", (100.0 - left.value, 100.0 - left.hi, 100.0 - left.lo))
+    if row["percent_off"] is None:
+        row["percent_off_reason"] = NO_SYMPTOM
     if "energy_percent" in values and full is not None:
         row |= _ends("energy_percent", ratio_over(100.0 * values["energy"], full.values["energy"], weights))
     else:
@@ -213,7 +225,7 @@ def _recovery(
 def _curves(drift: str, measured: Measured, off: Measured, against: Measured) -> dict[str, Any]:
     """Courses over time, means over runs with the middle 80 % of patients: marker in % of OFF, dose, regret so far."""
     n_windows = measured.traces["marker"].shape[-1]
-    scale = 100.0 / off.values["marker"].mean()
+    scale = _percent_of(off)
     marker = scale * binned(measured.traces["marker"].mean(0), N_BINS)
     given = binned(np.abs(measured.traces["applied"]).mean((0, -1)), N_BINS)
     lost = np.cumsum(against.traces["reward"].mean(0) - measured.traces["reward"].mean(0), axis=-1) * measured.window_s

@@ -12,6 +12,7 @@ from jax import Array
 from ...sim.envs.engine import depends_on_input
 from ...sim.keys import stream_key
 from ...sim.loop import Loop, Outcome, run_loop
+from .seizures import KEPT
 
 Draw = Callable[..., Loop]
 
@@ -25,15 +26,16 @@ class Onset(NamedTuple):
 
 def kept(outcome: Outcome) -> dict[str, Array]:
     """What is kept of a window: marker, reward, cost (), applied (n_stim,) relative, refused () bool where it is not
-    what was asked for, vetoes, charge C, energy J, seconds of drift time, in_bounds ()."""
+    what was asked for, vetoes, charge C, energy J, seconds of drift time, in_bounds (); of seizures the truth."""
     window = outcome.window
+    truth = {name: window.truth[name] for name in KEPT if name in window.truth}
     # a request that is not a number is refused, too
     met = jnp.all(jnp.abs(outcome.requested - outcome.applied) <= 1e-5)
     return {
         "marker": outcome.marker, "reward": outcome.reward, "cost": outcome.cost, "applied": outcome.applied,
         "refused": ~met, "vetoes": outcome.vetoes, "charge": window.stim.charge, "energy": window.stim.energy,
         "seconds": window.clock.seconds, "in_bounds": window.truth.get("in_bounds", jnp.asarray(True)),
-        "terminated": jnp.asarray(outcome.terminated, bool),
+        "terminated": jnp.asarray(outcome.terminated, bool), **truth,
     }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from ..atomic import read_sealed, write_json, write_sealed
 from ..config import differences
 from ..runner import attend
 from ..storage import RunFolder, plain, strict
-from .algorithms import CHUNK_STEPS, Recipe, make_algorithm
+from .algorithms import CHUNK_STEPS, PIECE_STEPS, Recipe, make_algorithm
 from .config import find_task
 
 SETTINGS, CURVES = "training.json", "curves.json"
@@ -30,9 +30,10 @@ def train_policies(
 ) -> dict[str, Any]:
     """Train each seed for at least ``steps`` environment steps in all and return what ``curves.json`` holds.
 
-    ``told`` hears a line after each chunk. The folder holds the checkpoint that ``resume`` goes on from, to the bit,
-    ``policy-N.safetensors`` for each seed, ``curves.json`` and ``learning.svg``. Raises InputError where the folder
-    holds something else, and KeyboardInterrupt when interrupted: the chunk in hand is lost.
+    ``told`` hears a line before the first and after each piece. The folder holds the checkpoint that ``resume`` goes on
+    from, to the bit, ``policy-N.safetensors`` for each seed, ``curves.json`` and ``learning.svg``. Raises InputError
+    where the folder holds something else, and KeyboardInterrupt when interrupted, which costs what came since the last
+    checkpoint.
     """
     import jax
 
@@ -45,16 +46,22 @@ def train_policies(
         reason = error.strerror or type(error).__name__
         raise InputError(f"can't write in the output folder {folder} ({reason}); choose another with --out") from error
     with RunFolder(folder).lock():
-        _adopt(folder, recipe, resume)
+        new = _is_new(folder, recipe, resume)
         algorithm = make_algorithm(recipe)
         environment = training_environment(recipe)
-        chunk = max(math.ceil(CHUNK_STEPS / algorithm.steps_per_update), 1)
-        # whole chunks: another length would be another compiled program
-        n_updates = chunk * max(math.ceil(steps / (chunk * algorithm.steps_per_update)), 1)
+        if new:
+            # not before: a folder is not taken by settings that do not work
+            write_sealed(folder / SETTINGS, {"recipe": recipe.to_json()})
+        per_update = algorithm.steps_per_update
+        piece = math.ceil(PIECE_STEPS / per_update)
+        # whole pieces: another length would be another compiled program
+        chunk = piece * math.ceil(CHUNK_STEPS / (piece * per_update))
+        n_updates = piece * math.ceil(steps / (piece * per_update))
         keys = jax.random.split(jax.random.key(0), recipe.seeds)
         found: list[Any] = []
 
         def work(events: Any) -> None:
+            events.put(f"{recipe.algorithm}: compiling, and drawing the first patients")
             found.append(
                 train(
                     algorithm,
@@ -62,6 +69,7 @@ def train_policies(
                     n_updates,
                     keys,
                     chunk=chunk,
+                    piece=piece,
                     folder=folder,
                     progress=lambda progress: events.put(f"{recipe.algorithm}: {progress}"),
                 )
@@ -95,16 +103,15 @@ def training_environment(recipe: Recipe) -> Any:
     return WithFeedback(environment=environment, rewards=False) if recipe.feedback else environment
 
 
-def _adopt(folder: Path, recipe: Recipe, resume: bool) -> None:
-    """Write the recipe, or find the same one where ``resume``. InputError otherwise."""
+def _is_new(folder: Path, recipe: Recipe, resume: bool) -> bool:
+    """True where the folder holds no training, False where it holds this one and ``resume``. InputError otherwise."""
     path = folder / SETTINGS
     try:
         found = read_sealed(path)["recipe"]
     except FileNotFoundError:
         if resume:
             raise InputError(f"{folder} holds no training to resume; leave --resume out to begin one") from None
-        write_sealed(path, {"recipe": recipe.to_json()})
-        return
+        return True
     except (ValueError, KeyError, OSError) as error:
         raise InputError(f"the settings in {folder} can't be used ({error}); choose another with --out") from None
     other = differences(recipe.to_json(), found)
@@ -112,6 +119,7 @@ def _adopt(folder: Path, recipe: Recipe, resume: bool) -> None:
         raise InputError(f"{folder} holds a training with {other}; choose another folder with --out")
     if not resume:
         raise InputError(f"{folder} holds this training; go on with --resume, or choose another folder with --out")
+    return False
 
 
 def _write(folder: Path, recipe: Recipe, training: Any, steps_per_update: int) -> dict[str, Any]:

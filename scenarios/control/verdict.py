@@ -6,6 +6,7 @@ from typing import Any
 from ..report.text import Column as _Column
 from ..report.text import interval_text, number, value_text
 from .config import DRIFTS
+from .seizures import seizure_sentence
 
 HARDEST = ("held-out", "standard", "none")
 WHERE = {
@@ -33,6 +34,7 @@ def control_verdict(results: Mapping[str, Any]) -> dict[str, Any]:
         return {"headline": "Nothing to compare: no controller and no learned policy was run", "sentences": [],
                 "ranked": False}  # fmt: skip
     sentences = [_headline(results, drift, rows, first, controllers)]
+    sentences += seizure_sentence(first)
     sentences += _front(rows, first)
     sentences += _differences(results, rows, first)
     sentences += _matched(results, rows, first)
@@ -56,7 +58,7 @@ def percent_text(row: Mapping[str, Any], key: str) -> str:
 def _effort(row: Mapping[str, Any]) -> str:
     if row["energy_percent"] is not None:
         return f"{percent_text(row, 'energy_percent')} of the energy"
-    return f"{percent_text(row, 'effort')} of the largest dose"
+    return f"{percent_text(row, 'effort')} of the dose (mean u²)"
 
 
 def _headline(
@@ -66,6 +68,8 @@ def _headline(
     n = sum(row["role"] == first["role"] for row in rows)
     what = "tuned controller" if first["role"] == "controller" else "learned policy"
     named = first["title"] + (f", by reward the best of {n} {_plural(what)}," if n > 1 else "")
+    if first["percent_off"] is None:
+        return f"{WHERE[drift]}, nothing can be said of {first['title']}: {first['percent_off_reason']}."
     text = (
         f"{WHERE[drift]}, {named} leaves {percent_text(first, 'percent_off')} of the {results['marker']} without "
         f"stimulation for {_effort(first)} of continuous stimulation"

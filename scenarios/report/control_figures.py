@@ -10,6 +10,7 @@ from .control_text import WHERE
 
 WIDTH = 12.0  # inches
 PANEL = 3.3
+SMOOTHED_BY = 20  # of a learning curve, in the running mean of its thick line
 OFF = {"color": "#777777", "linestyle": "-", "linewidth": 2.2, "zorder": 2.3}
 CONTINUOUS = {"color": "#777777", "linestyle": (0, (1, 1.2)), "linewidth": 1.6, "zorder": 2.3}
 ORACLE = {"color": "#000000", "linestyle": (0, (2, 1.5)), "linewidth": 1.8, "zorder": 2.6}
@@ -83,6 +84,8 @@ def over_time(results: Mapping[str, Any], key: str) -> str:
                     continue
                 line = style[curve["arm"]]
                 x, y = np.array(curve["seconds"]), factor * draw.numbers(curve[key])
+                if not np.isfinite(y).any():
+                    continue
                 ax.plot(x, y, **line)
                 if key == "marker" and curve["arm"] in banded:
                     lo, hi = draw.numbers(curve["marker_lo"]), draw.numbers(curve["marker_hi"])
@@ -121,7 +124,7 @@ def _banded(results: Mapping[str, Any]) -> set[str]:
 def front_figure(results: Mapping[str, Any]) -> str:
     """Benefit against energy, a panel per drift: crosses are 95 % intervals, hollow arms are dominated."""
     rows = results["table"]
-    drifts = _drifts(results, rows)
+    drifts = _drifts(results, [row for row in rows if row["benefit"] is not None])
     if not drifts:
         return ""
     style = control_styles(results)
@@ -132,7 +135,7 @@ def front_figure(results: Mapping[str, Any]) -> str:
     def paint(figure: Any) -> None:
         axes = draw.panels(figure, len(drifts), columns)
         for ax, drift in zip(axes, drifts):
-            mine = [row for row in rows if row["drift"] == drift]
+            mine = [row for row in rows if row["drift"] == drift and row["benefit"] is not None]
             for row in mine:
                 line = style[row["arm"]]
                 x, y = (row[k] for k in ("effort", "benefit"))
@@ -163,7 +166,7 @@ def front_figure(results: Mapping[str, Any]) -> str:
             ax.set_xlabel("energy, % of continuous" if energy else "mean u², % of the largest")
             ax.set_ylabel("benefit, % of OFF taken away")
         for ax, drift in zip(axes, drifts):
-            mine = [row for row in rows if row["drift"] == drift]
+            mine = [row for row in rows if row["drift"] == drift and row["benefit"] is not None]
             draw.label_lines(ax, [(row["benefit"], row["title"], style[row["arm"]]) for row in mine])
 
     return draw.svg("control-front", (WIDTH, 4.0 * n_rows + 0.1), paint, "Benefit against energy of every arm")
@@ -177,14 +180,15 @@ def veto_figure(results: Mapping[str, Any]) -> str:
         return ""
     kinds = list(dict.fromkeys(kind for row in rows for kind in row["vetoes"]))
     colours = {kind: draw.PALETTE[n % len(draw.PALETTE)] for n, kind in enumerate(kinds)}
-    height = 0.5 + max(0.26 * sum(row["drift"] == d for row in results["table"]) for d in drifts) + 0.5
+    height = 0.3 + max(0.26 * sum(row["drift"] == d for row in results["table"]) for d in drifts) + 0.5
 
     def paint(figure: Any) -> None:
         width, tall = figure.get_size_inches()
-        axes = figure.subplots(len(drifts), 1, squeeze=False)[:, 0]
+        axes = figure.subplots(len(drifts), 1, squeeze=False, sharex=True)[:, 0]
         figure.subplots_adjust(
-            left=2.6 / width, right=1 - 2.0 / width, top=1 - 0.3 / tall, bottom=0.5 / tall, hspace=0.5
-        )
+            left=2.6 / width, right=1 - 2.0 / width, top=1 - 0.3 / tall, bottom=0.5 / tall,
+            hspace=0.8 / max(height - 0.8, 0.1),
+        )  # fmt: skip
         for ax, drift in zip(axes, drifts):
             mine = [row for row in results["table"] if row["drift"] == drift][::-1]
             step = 0.8 / len(kinds)
@@ -192,10 +196,12 @@ def veto_figure(results: Mapping[str, Any]) -> str:
                 y = np.arange(len(mine)) + 0.4 - step * (k + 0.5)
                 ax.barh(y, [100 * row["vetoes"].get(kind, 0.0) for row in mine], step, color=colours[kind], label=kind)
             ax.set_yticks(range(len(mine)), [row["title"] for row in mine])
-            ax.set_xlabel("windows with a veto, %")
+            ax.set_xlabel("windows with a veto, %" if len(kinds) > 1 else f"windows with a veto of {kinds[0]}, %")
+            ax.tick_params(labelbottom=True)
             ax.set_title(WHERE[drift])
             ax.grid(False, axis="y")
-        axes[0].legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize=7)
+        if len(kinds) > 1:
+            axes[0].legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize=7)
 
     return draw.svg("control-vetoes", (WIDTH, height * len(drifts)), paint, "Shield vetoes by kind, every arm")
 
@@ -213,17 +219,21 @@ def recovery_figure(results: Mapping[str, Any]) -> str:
         for ax, drift in zip(draw.grid_of(figure, len(drifts), 1)[:, 0], drifts):
             ends = []
             mine = [curve for curve in curves if curve["drift"] == drift]
+            watched = max(curve["watched"] for curve in mine)
             for curve in mine:
-                x = np.append(draw.numbers(curve["seconds"]), curve["watched"])
-                y = 100 * (1 - draw.numbers(curve["away"]))
+                y = 100 * (1 - np.concatenate([[1.0], draw.numbers(curve["away"])]))
+                # where all are back there is nothing left to be watched, and the line goes on
+                end = watched if y[-1] > 100 - 1e-6 else curve["watched"]
+                x = np.concatenate([[0.0], draw.numbers(curve["seconds"]), [end]])
                 line = style[curve["arm"]]
                 ax.step(x, np.append(y, y[-1]), where="post", **line)
                 ends.append((float(y[-1]), _title(results, curve["arm"]), line))
             ax.axhline(50, color="#999999", linewidth=0.8, linestyle=":")
             ax.set_ylim(-3, 103)
-            ax.set_xlim(0, max(curve["watched"] for curve in mine))
+            # room for lines along the edge: what is back at once is not hidden by the axis
+            ax.set_xlim(-0.01 * watched, watched if watched > 0 else 1.0)
             ax.set_title(WHERE[drift])
-            ax.set_xlabel("s since the onset")
+            ax.set_xlabel("time since the onset, s")
             ax.set_ylabel("back within 10 %, % of onsets")
             named.append((ax, ends))
         for ax, ends in named:
@@ -239,7 +249,8 @@ def learning_svg(trainings: Sequence[Mapping[str, Any]]) -> str:
 
 
 def learning_figure(trainings: Sequence[Mapping[str, Any]]) -> str:
-    """Return over environment steps, thin for each training seed and thick for their mean, one colour per algorithm.
+    """Return over environment steps, thin for each training seed and thick for the running mean of their mean over a
+    twentieth of the training, one colour per algorithm.
 
     Each of ``trainings``: algorithm, steps, and curves: name to lists (n_seeds, n_updates)."""
     shown = [t for t in trainings if t["curves"].get("return") or t["curves"].get("reward")]
@@ -256,16 +267,24 @@ def learning_figure(trainings: Sequence[Mapping[str, Any]]) -> str:
                 curves = np.array([draw.numbers(c) for c in training["curves"].get(key, [])])
                 if not curves.size or not np.isfinite(curves).any():
                     continue
-                steps = np.array(training["steps"], float)
+                steps = np.array(training["steps"], float) / 1e6
                 for curve in curves:
                     known = np.isfinite(curve)
-                    ax.plot(steps[known], curve[known], color=colour, linewidth=0.6, alpha=0.5)
+                    ax.plot(steps[known], curve[known], color=colour, linewidth=0.5, alpha=0.25)
                 count = np.isfinite(curves).sum(0)
                 known = count > 0
                 mean = np.nansum(curves, axis=0)[known] / count[known]
+                wide = max(len(mean) // SMOOTHED_BY, 1)
+                mean = np.convolve(mean, np.ones(wide), "same") / np.convolve(np.ones(len(mean)), np.ones(wide), "same")
                 ax.plot(steps[known], mean, color=colour, linewidth=2)
-                ends.append((float(mean[-1]), f"{training['algorithm']} ({len(curves)} seeds)", {"color": colour}))
-            ax.set_xlabel("environment steps of a seed")
+                ends.append(
+                    (
+                        float(mean[-1]),
+                        f"{training['algorithm']} ({len(curves)} seed{'s' if len(curves) > 1 else ''})",
+                        {"color": colour},
+                    )
+                )
+            ax.set_xlabel("environment steps of a seed, millions")
             ax.set_ylabel({"return": "return of an episode", "reward": "reward of a step"}.get(key, key))
             ax.set_xlim(left=0)
             named.append((ax, ends))

@@ -9,6 +9,11 @@ WHERE = {"none": "without drift", "standard": "drifts as in training", "held-out
 
 CONTROL_COLUMNS = (
     Column("percent_off", "symptom, % of OFF", 1, 1),
+    Column("detected", "detected %", 100, 0),
+    Column("delay_s", "delay, s", 1, 1, False),
+    Column("false_per_day", "false alarms in 24 h", 1, 1),
+    Column("seizures_per_day", "seizures in 24 h", 1, 0),
+    Column("fewer", "fewer seizures %", 1, 0),
     Column("time_on", "time on %", 100, 1),
     Column("energy_percent", "energy, % of continuous", 1, 1),
     Column("dose_square", "mean u² %", 100, 1, False),

@@ -15,15 +15,24 @@ sys.path.insert(0, str(Path(__file__).parent))
 import quick_control
 
 from neurodrift.agents import Constant
+from neurodrift.agents.rl import PPO, Trained, probes, save_trained
+from neurodrift.agents.rl.moments import no_moments
+from neurodrift.agents.rl.population import population
 from neurodrift.scenarios.control import cells as cells_module
 from neurodrift.scenarios.control import metrics
+from neurodrift.scenarios.control.algorithms import Recipe
 from neurodrift.scenarios.control.arms import matched_random
+from neurodrift.scenarios.control.cells import plan_cells
 from neurodrift.scenarios.control.config import ControlConfig, evaluate_command, make_control_config
 from neurodrift.scenarios.control.evaluate import evaluate
 from neurodrift.scenarios.control.front import Point, dominated
+from neurodrift.scenarios.control.results import build_control_results
 from neurodrift.scenarios.control.rollouts import batches, draw_many, padded, run_many
+from neurodrift.scenarios.control.seizures import seizure_scores, seizure_sentence
+from neurodrift.scenarios.control.training import train_policies
 from neurodrift.scenarios.control.uncertainty import mean_over, ratio_over, weights_of
 from neurodrift.scenarios.report.control import control_report
+from neurodrift.scenarios.storage import plain, strict
 from neurodrift.sim.errors import InputError
 from neurodrift.sim.keys import stream_key
 from neurodrift.sim.loop import run_loop
@@ -372,8 +381,6 @@ def test_the_verdict_is_of_the_hardest_drift_and_names_who_is_dominated(run):
 
 
 def test_an_unfinished_evaluation_is_not_ranked(run):
-    from neurodrift.scenarios.control.results import build_control_results
-
     config, _, _ = run
     results = build_control_results(config, quick_control.SPEC, {}, 9, {}, "neurodrift evaluate")
     assert not results["verdict"]["ranked"]
@@ -387,3 +394,108 @@ def test_off_alone_has_nothing_to_compare(tmp_path):
     assert results["complete"]
     assert results["verdict"]["headline"].startswith("Nothing to compare")
     assert row(results, "none", "off")["percent_off_lo"] is None
+
+
+def _seizures():
+    """Two patients, windows of 1 s: seizures of 20 s at 100 s, and in the first one at 300 s, too."""
+    seizing = np.zeros((1, 2, 600), bool)
+    seizing[0, :, 100:120] = True
+    seizing[0, 0, 300:320] = True
+    return seizing
+
+
+def test_seizures_are_detected_with_a_delay_and_false_alarms_are_counted_per_day():
+    seizing = _seizures()
+    applied = np.zeros((*seizing.shape, 1), np.float32)
+    applied[0, :, 104] = 1.0
+    applied[0, 1, 500] = 1.0
+    traces = {"seizing": seizing, "impending": np.zeros_like(seizing), "applied": applied}
+    row = seizure_scores("sz_onset_detect", traces, traces, 1.0, weights_of(2))
+    assert row["detected"] == pytest.approx(2 / 3)
+    assert row["delay_s"] == 5.0
+    # outside three seizures and the 10 s after each
+    assert row["false_per_day"] == pytest.approx(86400 / (1200 - 3 * 30))
+    (sentence,) = seizure_sentence({**row, "title": "Threshold"})
+    assert sentence.startswith("Threshold detects 67 ")
+    assert "of 3 seizures after 5.0 s (median), with 77.8" in sentence
+
+
+def test_seizures_that_are_left_are_compared_with_the_same_patients_without_stimulation():
+    off = _seizures()
+    mine = off.copy()
+    mine[0, 0, 300:320] = False
+    row = seizure_scores("sz_responsive_abort", {"seizing": mine}, {"seizing": off}, 1.0, weights_of(2))
+    assert row["fewer"] == pytest.approx(100 / 3)
+    assert row["seizures_per_day"] == pytest.approx(2 * 86400 / 1200)
+    assert seizure_sentence(row)[0].startswith("2 seizures of 10 s or more instead of 3")
+
+
+def test_without_a_seizure_the_scores_are_undefined_and_say_why():
+    none = np.zeros((1, 2, 50), bool)
+    traces = {"seizing": none, "impending": none, "applied": np.zeros((1, 2, 50, 1))}
+    for task, key in (("sz_onset_detect", "detected"), ("sz_responsive_abort", "fewer")):
+        row = seizure_scores(task, traces, traces, 1.0, weights_of(2))
+        assert row[key] is None
+        assert "no seizure" in row[f"{key}_reason"]
+        assert "undefined" in seizure_sentence({**row, "title": "Threshold"})[0]
+    assert seizure_scores("pd_adbs_onoff", traces, traces, 1.0, weights_of(2)) == {}
+
+
+def test_a_symptom_that_never_shows_is_said_and_breaks_no_report(run):
+    """Zero without stimulation: nothing can be given in % of it."""
+    config, _, _ = run
+    cells = {}
+    for cell in plan_cells(config):
+        if cell.kind == "tune":
+            cells[cell] = ({"values": {}, "weight": 0.3, "score": 0.0}, {})
+            continue
+        shape = (cell.n, config.n_windows)
+        zero = np.zeros(shape, np.float32)
+        seconds = np.tile(np.arange(config.n_windows, dtype=np.float32), (cell.n, 1))
+        arrays = dict.fromkeys(
+            ("marker", "reward", "cost", "charge", "energy", "vetoes", "refused", "terminated"), zero
+        )
+        arrays |= {"applied": zero[..., None], "in_bounds": np.ones(shape, bool), "seconds": seconds}
+        arrays["vetoes"] = zero.astype(np.uint32)
+        cells[cell] = ({"window_s": 0.1, "onsets": [], "bipolar": False, "shield": False}, arrays)
+    results = build_control_results(config, quick_control.SPEC, cells, len(cells), {}, "neurodrift evaluate")
+    assert "there was no symptom without stimulation" in results["verdict"]["headline"]
+    assert row(results, "none", "threshold")["percent_off"] is None
+    page = control_report(strict(plain({**results, "trainings": []})))
+    assert "there was no symptom without stimulation" in page
+    assert "nan" not in page.lower().replace("resonan", "").replace("finan", "")
+
+
+def _policy(folder, n_observations, seed=0):
+    """The file of a policy that was trained for no time at all."""
+    algorithm = PPO(n_envs=2, n_steps=2, n_epochs=1, n_minibatches=1, hidden=(2,), n_bank=2)
+    net = algorithm.net(population(probes.Linear()))
+    params = net.init(jax.random.key(seed), jnp.zeros(0), jnp.zeros(n_observations))
+    trained = Trained(params=params, moments=no_moments(n_observations), unit=jnp.ones(()), net=net)
+    path = folder / f"policy-{seed}.safetensors"
+    save_trained(path, trained, {"algorithm": "ppo", "task": "another_task"})
+    return path
+
+
+def test_a_policy_of_another_task_is_refused_before_anything_is_run(tmp_path):
+    config = make_control_config(TASK, arms=["off"], policies=[_policy(tmp_path, 3)], seeds=1, n_windows=10)
+    with pytest.raises(
+        InputError, match=r"3 observations to 1 actions, wanted .* --task another_task"
+    ):
+        evaluate(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_one_policy_given_twice_is_refused(tmp_path):
+    first = _policy(tmp_path, 1)
+    again = tmp_path / "again.safetensors"
+    again.write_bytes(first.read_bytes())
+    with pytest.raises(InputError, match=r"again\.safetensors is the same policy as .*would count twice"):
+        make_control_config(TASK, policies=[first, _policy(tmp_path, 1, seed=1), again])
+
+
+def test_settings_that_do_not_work_leave_the_folder_free(tmp_path):
+    wrong = Recipe(task=TASK, algorithm="sac", seeds=1, n_envs=20_000, n_windows=10)
+    with pytest.raises(InputError, match="capacity"):
+        train_policies(wrong, tmp_path, 1)
+    assert not (tmp_path / "training.json").exists()
