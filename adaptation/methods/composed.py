@@ -53,6 +53,11 @@ class Composed:
 
     parts: tuple[Any, ...] = ()
 
+    @property
+    def learns_unlabelled(self) -> bool:
+        """Whether one of the parts declares that it moves ``params`` by windows without labels."""
+        return any(getattr(part, "learns_unlabelled", False) for part in self.parts)
+
     def init(self, decoder: Decoder, variables: Variables, calibration: Trials, key: Array) -> ComposedState:
         """State before the first window; ``calibration`` are the trials the decoder's ``align`` comes from."""
         memories = tuple(
