@@ -89,11 +89,13 @@ class MeanField:
 
 @component
 class LowRank:
-    """A dense matrix of weights without delays, as left (n_nodes, rank) times right (rank, n_nodes): smooth kernels of
-    the distance need a few percent of the operations."""
+    """A dense matrix of weights without delays, as gain () times left (n_nodes, rank) times right (rank, n_nodes):
+    smooth kernels of the distance need a few percent of the operations. A batch whose gains differ, and nothing else,
+    is multiplied by one and the same matrix."""
 
     left: Array
     right: Array
+    gain: Array
 
     @classmethod
     def create(cls, weights: ArrayLike, tolerance: float = 1e-6, dtype: DTypeLike = jnp.float32) -> "LowRank":
@@ -109,17 +111,19 @@ class LowRank:
         rest = np.cumsum((np.abs(values) * np.max(vectors**2, axis=0))[::-1])[::-1]
         rank = max(int(np.sum(rest > tolerance * np.abs(w).max())), 1)
         left = vectors[:, :rank] * values[:rank]
-        return cls(left=jnp.asarray(left, dtype), right=jnp.asarray(vectors[:, :rank].T, dtype))
+        return cls(
+            left=jnp.asarray(left, dtype), right=jnp.asarray(vectors[:, :rank].T, dtype), gain=jnp.ones((), dtype)
+        )
 
     @property
     def delays(self) -> None:
         return None
 
     def collect(self, sent: Array) -> Array:
-        return self.left @ (self.right @ sent)
+        return self.gain * (self.left @ (self.right @ sent))
 
     def row(self) -> Array:
-        return self.left @ jnp.sum(self.right, axis=1)
+        return self.gain * (self.left @ jnp.sum(self.right, axis=1))
 
 
 def scaled(wiring: Any, gain: Array) -> Any:
@@ -127,5 +131,5 @@ def scaled(wiring: Any, gain: Array) -> Any:
     if isinstance(wiring, MeanField):
         return MeanField(gain=wiring.gain * gain, group=wiring.group)
     if isinstance(wiring, LowRank):
-        return LowRank(left=wiring.left * gain, right=wiring.right)
+        return LowRank(left=wiring.left, right=wiring.right, gain=wiring.gain * gain)
     return Connectome(weights=wiring.weights * gain, delays=wiring.delays)

@@ -225,3 +225,25 @@ def draw(loop: Loop, key: Array, held_out: bool = False) -> Loop:
 
 def _signed(key: Array) -> Array:
     return jax.random.uniform(key, (), minval=-1.0, maxval=1.0)
+
+
+class Phases(NamedTuple):
+    """The preset dbs_gym as a task by itself, for commands that take ``module:attribute``: episodes as long as DBS-Gym
+    evaluates (1000 of its units), and a dose that costs .5, with which half of it must be worth a quarter of the
+    rhythm."""
+
+    title: str = "Suppression of synchrony in DBS-Gym's phases"
+    summary: str = "pulses that desynchronise 512 phase oscillators at known places (env0 of DBS-Gym, KDD 2025)"
+    n_windows: int = 1111
+    marker: str = "beta power"
+    marker_unit: str = "of the ensemble without pulses"
+
+    def make(self, **options: Any) -> Loop:
+        return make("dbs_gym", **{"dose_weight": 0.5, **options})
+
+    def draw(self, loop: Loop, key: Array, held_out: bool = False) -> Loop:
+        return draw(loop, key, held_out)
+
+
+DBS_GYM = Phases()
+"""``neurodrift train ppo --task neurodrift.sim.tasks.sync_rl_suppress:DBS_GYM``"""

@@ -17,6 +17,7 @@ from jax.typing import ArrayLike
 
 from ...conditions import Conditions
 from ...pytree import component
+from ..angles import sin_cos
 from ..model import Inputs, Model, Values, Variable
 from .letters import leaves
 from .letters import preset as _preset
@@ -85,17 +86,20 @@ class Kuramoto(Model):
         )
 
     def output(self, y: Values) -> Array:
-        return jnp.cos(y[0])
+        return sin_cos(y[0])[1]
 
     def sent(self, y: Values) -> Values:
-        return jnp.cos(y[0]), jnp.sin(y[0])
+        sine, cosine = sin_cos(y[0])
+        return cosine, sine
 
     def slope(self, y: Values, inputs: Inputs) -> Values:
         (theta,) = y
-        response = self.advance - (1.0 - self.advance) * jnp.sin(theta - self.phi)
-        d = 2 * jnp.pi * self.f + inputs.stim * response
+        sine, cosine = sin_cos(theta)
+        # sin(th - phi), from what the coupling needs as well
+        lagging = sine * jnp.cos(self.phi) - cosine * jnp.sin(self.phi)
+        d = 2 * jnp.pi * self.f + inputs.stim * (self.advance - (1.0 - self.advance) * lagging)
         if inputs.coupled:
-            d = d + inputs.coupled[1] * jnp.cos(theta) - inputs.coupled[0] * jnp.sin(theta)
+            d = d + inputs.coupled[1] * cosine - inputs.coupled[0] * sine
         return (jnp.broadcast_to(d, theta.shape),)
 
     def truth(self, y: Values) -> dict[str, Array]:
