@@ -126,7 +126,7 @@ def tune(
     policy: Any,
     loop: Loop | Callable[[Array], Loop],
     space: Mapping[str, Range | tuple[float, float]],
-    objective: Objective,
+    objective: Objective | None,
     key: Array,
     *,
     n_windows: int,
@@ -140,7 +140,8 @@ def tune(
     """The policy whose leaves of ``space`` do best on the tuning seeds of ``key``; the same key, the same answer.
 
     loop: a loop, or a function of a key that makes one (another person, another drift, for every seed). space: leaf ->
-    range, nested fields joined by dots. n_windows, of which the first ``skip`` do not count. search: "random" (Latin
+    range, nested fields joined by dots. objective: None for the mean reward of the loop's task, for which learned
+    policies are trained. n_windows, of which the first ``skip`` do not count. search: "random" (Latin
     hypercube, ``n_candidates`` on ``n_seeds`` each), "halving" (the same, then the better ``keep`` share goes on
     to as many more runs on new seeds, shared among fewer, until two are left), or "grid" (as many points a
     side as ``n_candidates`` allow). InputError for a leaf that there is not, a range that cannot be, and a symptom
@@ -165,7 +166,7 @@ def tune(
     alive = [len(values)]
     while search == "halving" and alive[-1] > 2:
         alive.append(max(math.floor(alive[-1] * keep), 2))
-    measured: list[list[tuple[float, float, float]]] = [[] for _ in values]
+    measured: list[list[tuple[float, ...]]] = [[] for _ in values]
     order = np.arange(len(values))
     each = [n_pairs // n for n in alive]
     keys = tuning_keys(key, sum(each))
@@ -179,9 +180,11 @@ def tune(
 
     def summary(n: int) -> tuple[float, float, float]:
         # beside no stimulation on the very seeds that the candidate ran on
-        marker, dose, silent = np.mean(measured[n], axis=0)
+        marker, dose, reward, silent = map(float, np.mean(measured[n], axis=0))
         benefit = (silent - marker) / (silent if silent > 0 else usual)
-        return benefit, float(dose), _finite(objective.score(float(benefit), float(dose)))
+        if objective is not None:
+            return benefit, dose, _finite(objective.score(benefit, dose))
+        return benefit, dose, _finite(reward) if math.isfinite(marker) else -math.inf
 
     for number, (n_alive, n_each) in enumerate(zip(alive, each)):
         order = order[:n_alive]
@@ -189,9 +192,9 @@ def tune(
         which = np.resize(np.repeat(order, n_each), n_pairs)
         seeds = np.resize(np.tile(np.arange(n_each), n_alive), n_pairs) + sum(each[:number])
         found = _measure(tuple(ranges), n_windows, skip, *_split(loop), policy, values[which], keys[seeds])
-        marker, dose = np.asarray(found["marker"]), np.asarray(found["dose"])
-        for n, *row in list(zip(which, marker, dose, off[seeds]))[: n_alive * n_each]:
-            measured[n].append(tuple(map(float, row)))  # pyright: ignore[reportArgumentType]
+        columns = [np.asarray(found[name]) for name in ("marker", "dose", "reward")]
+        for n, *row in list(zip(which, *columns, off[seeds]))[: n_alive * n_each]:
+            measured[n].append(tuple(map(float, row)))
         order = np.array(sorted(order, key=lambda n: -summary(n)[2]))
         if progress is not None:
             progress((number + 1) * n_pairs, len(alive) * n_pairs)
@@ -219,8 +222,8 @@ def evaluate(
 
     ``marker`` (mean symptom, not a number where the brain left its physiological bounds), ``benefit`` (1 - marker
     relative to no stimulation on the same seed, not a number where there was no symptom), ``dose`` (mean square of the
-    amplitude), ``time_on``, ``energy`` (W, mean), ``charge`` (C a second), ``vetoes`` (share of windows in which the
-    shield changed the request). InputError where a seed is among those that one of ``tuned`` used.
+    amplitude), ``reward`` (mean), ``time_on``, ``energy`` (W, mean), ``charge`` (C a second), ``vetoes`` (share of
+    windows in which the shield changed the request). InputError where a seed is among those that one of ``tuned`` used.
     """
     keys = evaluation_keys(key, n_seeds)
     words = {tuple(row) for row in _words(keys)}
@@ -271,8 +274,9 @@ def _kept(outcome: Outcome) -> dict[str, Array]:
     stim = outcome.window.stim
     u = outcome.applied
     return {
-        "marker": outcome.marker, "dose": jnp.mean(u**2), "time_on": jnp.any(u != 0).astype(jnp.float32),
-        "energy": stim.energy, "charge": stim.charge, "vetoes": (outcome.vetoes != 0).astype(jnp.float32),
+        "marker": outcome.marker, "reward": outcome.reward, "dose": jnp.mean(u**2),
+        "time_on": jnp.any(u != 0).astype(jnp.float32), "energy": stim.energy, "charge": stim.charge,
+        "vetoes": (outcome.vetoes != 0).astype(jnp.float32),
         "in_bounds": outcome.window.truth.get("in_bounds", jnp.asarray(True)),
     }  # fmt: skip
 

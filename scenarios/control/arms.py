@@ -11,7 +11,7 @@ from .config import ControlConfig
 from .controllers import TITLES, controller_names
 
 CLOSE = 0.05
-"""Share of the time, and of the largest mean square, by which a matched dose may be off."""
+"""Share of the time on, and of the mean square, by which a matched dose may miss its match."""
 ROLES = ("off", "continuous", "random", "controller", "learned", "oracle")
 
 
@@ -107,7 +107,9 @@ def matched_random(applied: np.ndarray, bipolar: bool) -> tuple[Any, bool]:
         if policy is not None:
             time_on, square = float(policy.time_on), float(policy.mean_square)
             on = float(np.mean(np.any(applied != 0, axis=-1)))
-            if abs(time_on - on) < CLOSE and abs(square - float(np.mean(applied**2))) < CLOSE:
+            wanted = float(np.mean(applied**2))
+            # of the dose itself: a twentieth of the time would be many times that of what is hardly ever on
+            if abs(time_on - on) < CLOSE * on and abs(square - wanted) < CLOSE * wanted:
                 return policy, False
     other = np.roll(applied, 1, axis=0)
     if len(applied) == 1:

@@ -18,8 +18,6 @@ from .rollouts import batches, draw_many, padded, run_many, stacked
 
 BATCH = 8
 """Patients side by side in one compiled call, and in one file."""
-LONGEST_TUNING = 600  # windows
-DEFAULT_WEIGHT = 0.2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -152,32 +150,26 @@ class CellRunner:
         return policy, own
 
     def tune(self, cell: ControlCell, notify: Notify) -> dict[str, Any]:
-        """The settings of a controller that do best by the task's own weight of the dose, on drifts as in training and
-        on seeds that the evaluation never uses."""
-        from ...agents.tuning import Weighted, tune, tuning_keys
+        """The settings of a controller that earn the greatest reward, as learned policies are to, on drifts as in
+        training and on seeds that the evaluation never uses."""
+        from ...agents.tuning import tune, tuning_keys
 
-        loop, n_windows = self.loop(True), min(self.config.n_windows, LONGEST_TUNING)
+        loop, family = self.loop(True), FAMILIES.get(self.config.task, Family())
+        n_windows, index = max(min(self.config.n_windows, family.most), family.least), family.index
         key = stream_key(self.key, "tuning")
-        index = FAMILIES.get(self.config.task, Family()).index
         level = usual_feature(loop, self.draw, tuning_keys(key, TUNING_SEEDS), n_windows, index)
         usual = usual_range(level)
         tunable = make_controller(self.config.task, cell.arm, loop, usual)
-        weight = dose_weight(loop)
         found = tune(
-            tunable.policy, _maker(loop, self.draw), tunable.space, Weighted(weight), key, n_windows=n_windows,
+            tunable.policy, _maker(loop, self.draw), tunable.space, None, key, n_windows=n_windows,
             n_candidates=self.config.candidates, n_seeds=2,
             progress=lambda done, runs: notify(f"{cell.label()}: {done}/{runs} runs"),
         )  # fmt: skip
         return {
             "values": found.best.values, "usual": usual, "benefit": found.best.benefit, "dose": found.best.dose,
-            "score": found.best.score, "weight": weight, "n_windows": n_windows,
+            "score": found.best.score, "n_windows": n_windows,
             "ranges": {name: [float(r[0]), float(r[1])] for name, r in tunable.space.items()},
         }  # fmt: skip
-
-
-def dose_weight(loop: Any) -> float:
-    """What the task's reward takes off for the whole dose, .2 where it does not say."""
-    return float(getattr(loop.task, "weight", DEFAULT_WEIGHT))
 
 
 def _maker(loop: Any, draw: Any) -> Callable[[Any], Any]:

@@ -249,5 +249,5 @@ def _tuned(results: Mapping[str, Any]) -> str:
         tuned = arm["tuned"]
         if tuned:
             values = ", ".join(f"{name.removeprefix('law.')} {value:.4g}" for name, value in tuned["values"].items())
-            rows[str(arm["title"])] = f"{values}; benefit - {tuned['weight']:g} x dose was {tuned['score']:.3f}"
+            rows[str(arm["title"])] = f"{values}; the mean reward was {tuned['score']:.3f}"
     return f"<h3>Tuned settings</h3>{pairs(rows)}" if rows else ""
