@@ -72,9 +72,18 @@ def save_trained(path: Path | str, trained: Trained, meta: dict[str, Any] | None
         metadata={"format": FORMAT, "neurodrift": json.dumps(header, sort_keys=True, allow_nan=False)},
     )
     try:
-        write_atomic(Path(path), data)
+        write_atomic(Path(path), _ordered(data))
     except OSError as error:
         raise InputError(f"cannot write the policy to {path} ({error.strerror}): choose another folder") from error
+
+
+def _ordered(data: bytes) -> bytes:
+    """The same safetensors file with a header in order, which its writer leaves to chance: same policy, same bytes."""
+    size = int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8 : 8 + size]), sort_keys=True, separators=(",", ":")).encode()
+    # tensors begin at a multiple of eight bytes
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + data[8 + size :]
 
 
 def load_trained(path: Path | str) -> tuple[Trained, dict[str, Any]]:

@@ -25,12 +25,14 @@ AMPLITUDE = ("threshold", "dual-threshold", "proportional", "pi", "constant")
 class Family(NamedTuple):
     """Controllers of a task: names; index of the loop's feature that they read, from the end where negative; sign -1
     where more of it asks for less stimulation; beyond: how far below what is usual without stimulation a set point is
-    searched, in widths of that."""
+    searched, in widths of that; least, most: windows of a run in tuning, whatever the evaluation has."""
 
     names: tuple[str, ...] = AMPLITUDE
     index: int = 0
     sign: float = 1.0
     beyond: float = 0.5
+    least: int = 0
+    most: int = 600
 
 
 FAMILIES: dict[str, Family] = {
@@ -39,8 +41,9 @@ FAMILIES: dict[str, Family] = {
     "neurodrift.sim.tasks.sync_rl_suppress:DBS_GYM": Family(("proportional", "pi", "constant"), -1, -1.0),
     "et_phaselock": Family(("phase-locked", "threshold"), 2),
     "sleep_so_clicks": Family(("clicks",)),
-    "sz_responsive_abort": Family(("threshold", "burst")),
-    "sz_onset_detect": Family(("threshold",)),
+    # ten minutes: there are six seizures an hour
+    "sz_responsive_abort": Family(("threshold", "burst"), least=2400, most=2400),
+    "sz_onset_detect": Family(("threshold",), least=2400, most=2400),
     # of wakefulness, of which no person has as little by themselves as under the drug
     "anaes_depth": Family(("proportional", "pi", "constant"), beyond=2.0),
 }

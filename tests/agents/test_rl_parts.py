@@ -318,6 +318,9 @@ def test_a_policy_comes_back_from_its_file_and_foreign_files_are_refused(tmp_pat
         np.testing.assert_array_equal(one, other)
     assert [path.name for path in tmp_path.iterdir()] == ["policy.safetensors"]
     data = (tmp_path / "policy.safetensors").read_bytes()
+    for _ in range(6):
+        save_trained(tmp_path / "policy.safetensors", trained, {"task": "t"})
+        assert (tmp_path / "policy.safetensors").read_bytes() == data, "the same policy is the same file"
     (tmp_path / "wide").write_bytes(data.replace(b'hidden\\": [8]', b'hidden\\": [9]'))
     with pytest.raises(InputError, match="wanted is"):
         load_trained(tmp_path / "wide")
