@@ -96,8 +96,9 @@ def _front(rows: Sequence[Mapping[str, Any]], first: Mapping[str, Any]) -> list[
         f"{row['title']} (by {', '.join(titles[name] for name in row['dominated_by'])})" for row in beaten
     )
     if first["dominated_by"]:
-        by = ", ".join(titles[name] for name in first["dominated_by"])
-        return [f"{first['title']} is dominated: {by} has more benefit for less energy, both beyond doubt."]
+        by = "; ".join(titles[name] for name in first["dominated_by"])
+        more = "each have more" if len(first["dominated_by"]) > 1 else "has more"
+        return [f"{first['title']} is dominated: {by} {more} benefit for less energy, both beyond doubt."]
     own = f"No other arm has more benefit for less energy than {first['title']}, both beyond doubt."
     return [own + (f" Dominated: {listed}." if listed else " Nothing else is dominated either.")]
 
@@ -109,16 +110,23 @@ def _differences(results: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], 
         return []
     other = max(others, key=lambda row: row["reward"])
     said = []
-    for measure, what, unit in (("marker", results["marker"], "% of OFF"), ("energy_percent", "energy", "points")):
+    for measure, what, unit, digits in (
+        ("marker", results["marker"], " % of OFF", 1), ("energy_percent", "energy", " points", 1),
+        ("reward", "reward", "", 3),
+    ):  # fmt: skip
         test = find_test(results, first["drift"], first["arm"], other["arm"], measure)
         if test is None or test["difference_lo"] is None:
             continue
-        column = _Column("difference", "", 1, 1)
-        ends = f"{'+' if test['difference'] > 0 else ''}{value_text(test, column)} {interval_text(test, column)} {unit}"
-        null = test["difference_lo"] <= 0 <= test["difference_hi"]
+        column = _Column("difference", "", 1, digits)
+        ends = f"{'+' if test['difference'] > 0 else ''}{value_text(test, column)} {interval_text(test, column)}{unit}"
         p = test["p_holm"]
+        doubt = ""
+        if test["difference_lo"] <= 0 <= test["difference_hi"]:
+            doubt = " (no difference is shown)"
+        elif p is not None and p >= SIGNIFICANT:
+            doubt = " (not beyond doubt among so many comparisons)"
         tested = "" if p is None else f", Holm p {'< 0.001' if p < 0.001 else f'= {p:.3f}'}"
-        said.append(f"{what} {ends}{tested}{' (no difference is shown)' if null else ''}")
+        said.append(f"{what} {ends}{tested}{doubt}")
     return [f"Against {other['title']}, patient by patient: {'; '.join(said)}."] if said else []
 
 
@@ -142,8 +150,11 @@ def _matched(results: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], firs
     if random is None:
         return []
     test = find_test(results, first["drift"], first["arm"], random["arm"], "marker")
-    null = test is not None and test["difference_lo"] is not None and test["difference_hi"] >= 0
-    worth = " The difference is not beyond doubt: the benefit may be the dose's alone." if null else ""
+    worth = ""
+    if test is not None and test["difference_lo"] is not None and test["difference_hi"] >= 0:
+        worth = " The difference is not beyond doubt: the benefit may be the dose's alone."
+        if test["difference_lo"] > 0:
+            worth = f" That is less, beyond doubt: the timing of {first['title']} does harm."
     return [f"Random stimulation at the same dose leaves {percent_text(random, 'percent_off')}.{worth}"]
 
 
