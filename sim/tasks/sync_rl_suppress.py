@@ -136,10 +136,12 @@ def make(
     dose_weight: float | None = None,
     bound: float = 1.0,
     noise: float = 0.0,
+    one_sign: bool = False,
 ) -> Loop:
     """preset: of :data:`PRESETS`; n_oscillators: the published number by default, a cube for dbs_gym; dose_weight: of
     the reward, the published 2 of krylov, .2 of dbs_gym (its own, .004, makes energy nearly free); bound: the largest
-    kick of krylov; noise: sd of what is recorded beside the field, relative to the field's own sd; drift: processes.
+    kick of krylov; noise: sd of what is recorded beside the field, relative to the field's own sd; drift: processes;
+    one_sign: only kicks or pulses of above 0, as of a device with amplitudes.
     InputError for names and numbers that cannot be.
     """
     if preset not in PRESETS:
@@ -176,7 +178,7 @@ def make(
             off=jnp.float32(_power(ensemble.field, basis)), basis=jnp.asarray(basis, jnp.float32),
             weight=jnp.float32(weight),
         )  # fmt: skip
-    return Loop(plant=plant, task=task, sensing=History(sensing=field, length=length), bipolar=True)
+    return Loop(plant=plant, task=task, sensing=History(sensing=field, length=length), bipolar=not one_sign)
 
 
 def _ensemble(preset: str, n: int | None, bound: float) -> Ensemble:
@@ -230,7 +232,8 @@ def _signed(key: Array) -> Array:
 class Phases(NamedTuple):
     """The preset dbs_gym as a task by itself, for commands that take ``module:attribute``: episodes as long as DBS-Gym
     evaluates (1000 of its units), and a dose that costs .5, with which half of it must be worth a quarter of the
-    rhythm."""
+    rhythm. Pulses are of one sign: small ones do next to nothing and those of the other sign hold the rhythm back less
+    (-.5 leaves 64 %, .5 leaves 33), so that a policy that begins at none in the mean finds no way out."""
 
     title: str = "Suppression of synchrony in DBS-Gym's phases"
     summary: str = "pulses that desynchronise 512 phase oscillators at known places (env0 of DBS-Gym, KDD 2025)"
@@ -239,7 +242,7 @@ class Phases(NamedTuple):
     marker_unit: str = "of the ensemble without pulses"
 
     def make(self, **options: Any) -> Loop:
-        return make("dbs_gym", **{"dose_weight": 0.5, **options})
+        return make("dbs_gym", **{"dose_weight": 0.5, "one_sign": True, **options})
 
     def draw(self, loop: Loop, key: Array, held_out: bool = False) -> Loop:
         return draw(loop, key, held_out)
