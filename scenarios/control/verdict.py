@@ -35,6 +35,8 @@ def control_verdict(results: Mapping[str, Any]) -> dict[str, Any]:
                 "ranked": False}  # fmt: skip
     sentences = [_headline(results, drift, rows, first, controllers)]
     sentences += seizure_sentence(first)
+    if first["percent_off"] is None:
+        return {"headline": sentences[0], "sentences": sentences[1:], "ranked": False}
     sentences += _front(rows, first)
     sentences += _differences(results, rows, first)
     sentences += _matched(results, rows, first)

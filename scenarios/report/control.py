@@ -19,7 +19,7 @@ GLOSSARY = (
     ),
     (
         "Tuned controllers",
-        "The leaves of each controller that do best by the task's own weight of the dose, on other patients "
+        "The leaves of each controller that earn the greatest reward, as learned policies are to, on other patients "
         "than the evaluation's, under drifts as in training. Held-out drifts are never tuned on.",
     ),
     (

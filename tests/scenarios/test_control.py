@@ -479,6 +479,7 @@ def test_a_symptom_that_never_shows_is_said_and_breaks_no_report(run):
         cells[cell] = ({"window_s": 0.1, "onsets": [], "bipolar": False, "shield": False}, arrays)
     results = build_control_results(config, quick_control.SPEC, cells, len(cells), {}, "neurodrift evaluate")
     assert "there was no symptom without stimulation" in results["verdict"]["headline"]
+    assert results["verdict"]["sentences"] == [], "nothing is dominated or matched in % of nothing"
     assert row(results, "none", "threshold")["percent_off"] is None
     page = control_report(strict(plain({**results, "trainings": []})))
     assert "there was no symptom without stimulation" in page
