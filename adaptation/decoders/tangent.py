@@ -66,16 +66,20 @@ class TangentLR:
 
     def features(self, variables: Variables, x: Array) -> Array:
         """Tangent vector (n_features,) of the window's covariance, before standardisation."""
-        cov = self._covariance(variables, x)
+        cov = self.aligned_covariance(variables, x)
         whitening = variables.params["reference"]["whitening"]
         # The gradient of eigh is undefined at equal eigenvalues, which whitening brings about.
         return jax.lax.stop_gradient(tangent_vector(cov, whitening))
 
+    def standardised(self, variables: Variables, x: Array) -> Array:
+        """What the readout sees of the window (n_features,): features less their mean, over their deviation."""
+        stats = variables.stats["features"]
+        return (self.features(variables, x) - stats["mean"]) * jax.lax.rsqrt(stats["var"])
+
     def apply(self, variables: Variables, x: Array, *, key: Array | None = None) -> Array:
         """Logits (n_classes,) of one window x (n_channels, n_times); there is no dropout to switch on."""
-        readout, stats = variables.params["readout"], variables.stats["features"]
-        features = (self.features(variables, x) - stats["mean"]) * jax.lax.rsqrt(stats["var"])
-        return readout["w"] @ features + readout["b"]
+        readout = variables.params["readout"]
+        return readout["w"] @ self.standardised(variables, x) + readout["b"]
 
     def moments(self, variables: Variables, x: Array) -> dict[str, Any]:
         """One window gives one value per feature: that is its mean, and its variance is 0."""
@@ -85,7 +89,7 @@ class TangentLR:
     def fit(self, variables: Variables, trials: Trials, key: Array) -> Variables:
         """Reference, statistics and readout from these trials; ``variables`` gives ``align``."""
         trials = usable(trials)
-        covs = jax.vmap(lambda x: self._covariance(variables, x))(trials.x)
+        covs = jax.vmap(lambda x: self.aligned_covariance(variables, x))(trials.x)
         whitening = inv_sqrtm(riemannian_mean(covs, trials.weight))
         features = jax.vmap(lambda cov: tangent_vector(cov, whitening))(covs)
         share = (trials.weight / jnp.maximum(trials.weight.sum(), 1e-12))[:, None]
@@ -108,7 +112,8 @@ class TangentLR:
         new = {"w": new["w"] * scale, "b": new["b"]}
         return variables._replace(params={**variables.params, "readout": new})
 
-    def _covariance(self, variables: Variables, x: Array) -> Array:
+    def aligned_covariance(self, variables: Variables, x: Array) -> Array:
+        """Covariance (n_channels, n_channels) of the window behind ``align``, shrunk."""
         cov = variables.align @ covariance(x) @ variables.align.T
         # Shrunk after alignment: towards an identity that means equal variance in every whitened direction.
         return oas(cov, self.n_times) if self.shrinkage else regularised(cov)
