@@ -3,9 +3,10 @@
 Everything takes one matrix (n, n) unless it says otherwise and is vmapped for more. Each matrix function
 costs one symmetric eigendecomposition; eigenvalues below ``FLOOR`` times their mean are raised to it, so a
 flat channel or an average reference (rank n - 1) stays finite. Formulas: Pennec 2006, Barachant 2013.
-"""
 
-from collections.abc import Callable
+Derivatives of the matrix functions are those of :mod:`neurodrift.adaptation.matrix_functions`: finite where eigenvalues
+are equal, which whitening brings about.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ import numpy as np
 from jax import Array
 
 from .linalg import eigh
+from .matrix_functions import matrix_function, matrix_functions
 
 #: Relative ridge of covariance inverses (1e-6 tr/n, the value in use for Euclidean alignment).
 FLOOR = 1e-6
@@ -67,46 +69,47 @@ def ledoit_wolf(centred: Array, weight: Array) -> Array:
 def eigh_floored(a: Array) -> tuple[Array, Array]:
     """Eigenvalues (n,), raised to at least FLOOR times their mean, and eigenvectors (n, n) in columns."""
     values, vectors = eigh(a)
-    floor = jnp.maximum(FLOOR * jnp.trace(a) / a.shape[-1], jnp.finfo(a.dtype).tiny)
-    return jnp.maximum(values, floor), vectors
+    return jnp.maximum(values, _floor(a)), vectors
 
 
-def _function(a: Array, f: Callable[[Array], Array]) -> Array:
-    values, vectors = eigh_floored(a)
-    return (vectors * f(values)) @ vectors.T
+def _floor(a: Array) -> Array:
+    return jnp.maximum(FLOOR * jnp.trace(a) / a.shape[-1], jnp.finfo(a.dtype).tiny)
 
 
 def sqrtm(a: Array) -> Array:
     """The SPD square root."""
-    return _function(a, jnp.sqrt)
+    return powm(a, 0.5)
 
 
 def inv_sqrtm(a: Array) -> Array:
     """The inverse of the SPD square root: whitens signals of covariance ``a``."""
-    return _function(a, jax.lax.rsqrt)
+    return powm(a, -0.5)
 
 
 def sqrtm_pair(a: Array) -> tuple[Array, Array]:
     """(a^½, a^-½) from one eigendecomposition."""
-    values, vectors = eigh_floored(a)
-    root = jnp.sqrt(values)
-    return (vectors * root) @ vectors.T, (vectors / root) @ vectors.T
+    root, inv_root = matrix_functions(("power", "power"), a, (0.5, -0.5), _floor(a))
+    return root, inv_root
+
+
+def powm(a: Array, t: float | Array) -> Array:
+    """The SPD matrix ``a`` to the power ``t``."""
+    return matrix_function("power", a, t, _floor(a))
 
 
 def logm(a: Array) -> Array:
     """The matrix logarithm of an SPD matrix."""
-    return _function(a, jnp.log)
+    return matrix_function("log", a, 1.0, _floor(a))
 
 
 def expm(a: Array) -> Array:
     """The exponential of a symmetric matrix (no floor: its eigenvalues may be negative)."""
-    values, vectors = eigh(a)
-    return (vectors * jnp.exp(values)) @ vectors.T
+    return matrix_function("exp", a, 1.0, -jnp.inf)
 
 
 def geodesic_from(root: Array, inv_root: Array, b: Array, t: float | Array) -> Array:
     """The point at ``t`` on the geodesic from a, given as a^½ and a^-½, to ``b``."""
-    return root @ _function(inv_root @ b @ inv_root, lambda w: w**t) @ root
+    return root @ powm(inv_root @ b @ inv_root, t) @ root
 
 
 def geodesic(a: Array, b: Array, t: float | Array) -> Array:
@@ -128,8 +131,12 @@ def riemannian_mean(covs: Array, weight: Array | None = None, n_steps: int = 10)
 
 def distance(a: Array, b: Array) -> Array:
     """Affine-invariant Riemannian distance () between two SPD matrices."""
-    inv_root = inv_sqrtm(a)
-    return jnp.sqrt((jnp.log(eigh_floored(inv_root @ b @ inv_root)[0]) ** 2).sum())
+    return jnp.sqrt(squared_distance(b, inv_sqrtm(a)))
+
+
+def squared_distance(cov: Array, whitening: Array) -> Array:
+    """Squared distance () from ``cov`` to the matrix whose inverse square root is ``whitening``."""
+    return (logm(whitening @ cov @ whitening.T) ** 2).sum()
 
 
 def upper(a: Array) -> Array:

@@ -97,10 +97,15 @@ class CSPLDA:
         power = (filtered**2).mean(-1)
         return jnp.log(jnp.maximum(power, jnp.finfo(power.dtype).tiny))
 
+    def standardised(self, variables: Variables, x: Array) -> Array:
+        """What the readout sees of the window (n_filters,): log-power less its mean, over its deviation."""
+        stats = variables.stats["features"]
+        return (self.features(variables, x) - stats["mean"]) * jax.lax.rsqrt(stats["var"] + 1e-6)
+
     def apply(self, variables: Variables, x: Array, *, key: Array | None = None) -> Array:
         """Logits (n_classes,) of one window x (n_channels, n_times); there is no dropout to switch on."""
         readout = variables.params["readout"]
-        return readout["w"] @ self._standardised(variables, self.features(variables, x)) + readout["b"]
+        return readout["w"] @ self.standardised(variables, x) + readout["b"]
 
     def moments(self, variables: Variables, x: Array) -> dict[str, Any]:
         """One window gives one value per feature: that is its mean, and its variance is 0."""
@@ -125,10 +130,6 @@ class CSPLDA:
 
     def refit_readout(self, variables: Variables, trials: Trials) -> Variables:
         """A new LDA on these trials alone, filters and statistics kept."""
-        features = jax.vmap(lambda x: self._standardised(variables, self.features(variables, x)))(trials.x)
+        features = jax.vmap(lambda x: self.standardised(variables, x))(trials.x)
         readout = fit_lda(features, trials.y, trials.weight, self.n_classes)
         return variables._replace(params={**variables.params, "readout": readout})
-
-    def _standardised(self, variables: Variables, features: Array) -> Array:
-        stats = variables.stats["features"]
-        return (features - stats["mean"]) * jax.lax.rsqrt(stats["var"] + 1e-6)

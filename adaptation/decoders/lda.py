@@ -16,6 +16,17 @@ def fit_lda(features: Array, y: Array, weight: Array, n_classes: int) -> dict[st
     a user intends each class. The covariance is the mean over classes of the Ledoit-Wolf estimate on
     standardised features, as scikit-learn's ``LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")``.
     """
+    means, cov = class_moments(features, y, weight, n_classes)
+    # A feature that never varied (a dead filter) must not make the system singular.
+    eps = jnp.finfo(features.dtype).eps
+    ridge = jnp.maximum(eps * jnp.trace(cov) / cov.shape[-1], jnp.finfo(cov.dtype).tiny)
+    cov = cov + ridge * jnp.eye(cov.shape[-1], dtype=cov.dtype)
+    w = solve(cov, means.T).T
+    return {"w": w, "b": -0.5 * (w * means).sum(-1)}
+
+
+def class_moments(features: Array, y: Array, weight: Array, n_classes: int) -> tuple[Array, Array]:
+    """Means (n_classes, n_features) of the classes, and the mean over classes of their shrunk covariances."""
     members = jax.nn.one_hot(y, n_classes, dtype=features.dtype) * weight[:, None]
     eps = jnp.finfo(features.dtype).eps
 
@@ -28,9 +39,4 @@ def fit_lda(features: Array, y: Array, weight: Array, n_classes: int) -> dict[st
         return mean, scale[:, None] * ledoit_wolf(centred / scale, member) * scale
 
     means, covs = jax.vmap(one_class)(members.T)
-    cov = covs.mean(0)
-    # A feature that never varied (a dead filter) must not make the system singular.
-    ridge = jnp.maximum(eps * jnp.trace(cov) / cov.shape[-1], jnp.finfo(cov.dtype).tiny)
-    cov = cov + ridge * jnp.eye(cov.shape[-1], dtype=cov.dtype)
-    w = solve(cov, means.T).T
-    return {"w": w, "b": -0.5 * (w * means).sum(-1)}
+    return means, covs.mean(0)
