@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from neurodrift.agents import Constant, Random
+from neurodrift.scenarios.control.config import find_task
+from neurodrift.scenarios.control.controllers import controller_names
 from neurodrift.sim.errors import InputError
 from neurodrift.sim.loop import run_loop
 from neurodrift.sim.pytree import component
@@ -160,6 +162,16 @@ def test_drawing_another_ensemble_changes_numbers_only(krylov, phases, held_out)
     coupling = jax.vmap(lambda key: sync_rl_suppress.draw(krylov, key, held_out))(keys).plant.source.source.wiring.gain
     low, high = (1.1, 1.3) if held_out else (0.9, 1.1)
     assert 0.03 * low - 1e-6 <= coupling.min() < coupling.max() <= 0.03 * high + 1e-6
+
+
+def test_the_phases_are_a_task_of_their_own_whose_pulses_have_one_sign():
+    task = find_task("neurodrift.sim.tasks.sync_rl_suppress:DBS_GYM")
+    loop = task.make(drift=True, n_oscillators=64)
+    assert float(loop.task.weight) == 0.5
+    step = jax.jit(loop.step)
+    state = task.draw(loop, jax.random.key(0)).init(jax.random.key(1))
+    assert [float(step(state, jnp.full(1, u))[1].applied[0]) for u in (-1.0, 0.0, 0.25)] == [0.0, 0.0, 0.25]
+    assert controller_names("neurodrift.sim.tasks.sync_rl_suppress:DBS_GYM") == ("proportional", "pi", "constant")
 
 
 @pytest.mark.slow
