@@ -10,6 +10,7 @@ from jax.flatten_util import ravel_pytree
 from ...sim.pytree import component
 from ..contract import Decoder, Feedback, Trials, Variables
 from ..linalg import inv, solve
+from ..trials import usable
 from .gate import when
 
 
@@ -33,12 +34,13 @@ class OnlineReadout:
 
     def start(self, decoder: Decoder, variables: Variables, calibration: Trials, key: Array) -> OnlineMemory:
         def curvature(x: Array, weight: Array) -> Array:
-            _, p, slope = _linearised(decoder, variables, x)
-            return weight * slope.T @ _spread(p) @ slope
+            _, p, slope = linearised(decoder, variables, x)
+            return weight * slope.T @ spread(p) @ slope
 
         def add(total: Array, trial: tuple[Array, Array]) -> tuple[Array, None]:
             return total + curvature(*trial), None
 
+        calibration = usable(calibration)
         n = ravel_pytree(variables.params[decoder.layers[-1]])[0].shape[0]
         total, _ = jax.lax.scan(add, jnp.zeros((n, n)), (calibration.x, calibration.weight))
         ridge = self.ridge * jnp.trace(total) / n + jnp.finfo(total.dtype).tiny
@@ -63,19 +65,26 @@ def _step(
     moved: tuple[OnlineMemory, Any], decoder: Any, variables: Variables, x: Array, label: Array
 ) -> tuple[OnlineMemory, Any]:
     memory, _ = moved
-    theta, p, slope = _linearised(decoder, variables, x)
-    weight = _spread(p)
+    theta, p, slope = linearised(decoder, variables, x)
+    error = jax.nn.one_hot(label, p.shape[0] + 1)[1:] - p
+    theta, memory = newton_step(theta, memory, slope, error, spread(p))
+    return memory, ravel_pytree(variables.params[decoder.layers[-1]])[1](theta)
+
+
+def newton_step(
+    theta: Array, memory: OnlineMemory, slope: Array, gradient: Array, curvature: Array
+) -> tuple[Array, OnlineMemory]:
+    """theta (n,) and its covariance after an observation whose log-likelihood has, in the logits, the ``gradient``
+    (n_classes - 1,) and the negative ``curvature`` (n_classes - 1, n_classes - 1); ``slope`` is that of the logits."""
     reach = memory.covariance @ slope.T
     # (I + W M)⁻¹ exists where W⁻¹ does not: a prediction that is certain has no spread.
-    shrink = jnp.eye(weight.shape[0]) + weight @ (slope @ reach)
-    error = jax.nn.one_hot(label, p.shape[0] + 1)[1:] - p
-    theta = theta + reach @ solve(shrink, error)
-    covariance = memory.covariance - reach @ solve(shrink, weight) @ reach.T
-    unravel = ravel_pytree(variables.params[decoder.layers[-1]])[1]
-    return OnlineMemory(0.5 * (covariance + covariance.T)), unravel(theta)
+    shrink = jnp.eye(curvature.shape[0]) + curvature @ (slope @ reach)
+    theta = theta + reach @ solve(shrink, gradient)
+    covariance = memory.covariance - reach @ solve(shrink, curvature) @ reach.T
+    return theta, OnlineMemory(0.5 * (covariance + covariance.T))
 
 
-def _linearised(decoder: Any, variables: Variables, x: Array) -> tuple[Array, Array, Array]:
+def linearised(decoder: Any, variables: Variables, x: Array) -> tuple[Array, Array, Array]:
     """The readout's parameters (n,), probabilities of the classes after the first, and the slope of their logits
     against the first's (n_classes - 1, n)."""
     readout = decoder.layers[-1]
@@ -88,6 +97,6 @@ def _linearised(decoder: Any, variables: Variables, x: Array) -> tuple[Array, Ar
     return theta, jax.nn.softmax(logits(theta))[1:], slope[1:] - slope[0]
 
 
-def _spread(p: Array) -> Array:
+def spread(p: Array) -> Array:
     """Covariance (n_classes - 1, n_classes - 1) of the class under the prediction."""
     return jnp.diag(p) - jnp.outer(p, p)

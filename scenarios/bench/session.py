@@ -46,6 +46,7 @@ def _session(batch: int, n_windows: int) -> Callable[[], Any]:
     from ...adaptation.methods.alignment import EuclideanAlignment, with_alignment
     from ...adaptation.methods.composed import Composed
     from ...adaptation.methods.finetuning import ContinualFineTuning
+    from ...adaptation.methods.replay import Replay
     from ...adaptation.preprocessing import Preprocessing
     from ...sim.builders import jansen_rit_plant
 
@@ -54,7 +55,7 @@ def _session(batch: int, n_windows: int) -> Callable[[], Any]:
     n_times = plant.source.n_times
     preprocessing = Preprocessing.create(sfreq, n_times, 4.0, 38.0)
     decoder = EEGNet.create(plant.amplifier.n_channels, n_times, 2, sfreq)
-    adapter = Composed(parts=(EuclideanAlignment(), ContinualFineTuning(n_steps=1, batch_size=16)))
+    adapter = Composed(parts=(EuclideanAlignment(), ContinualFineTuning(n_steps=1, replay=Replay(batch_size=16))))
 
     def calibration(key: Any) -> Trials:
         def step(state: Any, _: None) -> Any:
