@@ -8,6 +8,7 @@ from ..sim.errors import InputError
 from .catalogue import basic, classical, guarded, labelled, testtime
 from .contract import Decoder
 from .decoders.csp_lda import CSPLDA
+from .decoders.mdm import MDM
 from .decoders.tangent import TangentLR
 from .spec import DecoderSpec, MethodSpec
 
@@ -39,6 +40,7 @@ DECODERS: Mapping[str, DecoderSpec] = _by_name(
     DecoderSpec(
         "tangent_lr", "Tangent space + logistic regression", TangentLR.create, 8.0, 30.0, 64.0, "riemannian", True
     ),
+    DecoderSpec("mdm", "Minimum distance to Riemannian mean", MDM.create, 8.0, 30.0, 64.0, "riemannian", True),
     DecoderSpec("eegnet", "EEGNet", _eegnet, 4.0, 38.0, 80.0, "euclidean"),
     DecoderSpec("shallow", "ShallowFBCSPNet", _shallow, 4.0, 38.0, 80.0, "euclidean"),
 )
