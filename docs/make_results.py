@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from control_page import TRAININGS, control, run  # beside this file
+from control_page import TRAININGS, control, run, section  # beside this file
 
 from neurodrift.scenarios.cli.main import main as neurodrift
 from neurodrift.scenarios.infos import INFOS
@@ -110,7 +110,8 @@ def main() -> None:
         if name in TRAININGS:
             folder = run(name, chosen.runs, chosen.quick)
             results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-            (HERE / f"{name}.md").write_text(control(results), encoding="utf-8")
+            more = section(name, chosen.runs, chosen.quick)
+            (HERE / f"{name}.md").write_text(control(results) + more, encoding="utf-8")
             continue
         words = ["run", name, "--out", str(chosen.runs / name), "--jobs", str(chosen.jobs)]
         if neurodrift(words + ["--quick"] * chosen.quick) != 0:
