@@ -1,5 +1,6 @@
 """What training is given, checked."""
 
+import jax
 import jax.numpy as jnp
 
 from ..sim.errors import InputError
@@ -19,3 +20,12 @@ def usable(trials: Trials) -> Trials:
         )
     finite = jnp.isfinite(x).all(axis=(1, 2))
     return Trials(jnp.where(finite[:, None, None], x, x[jnp.argmax(finite)]), y, weight * finite)
+
+
+def balanced(trials: Trials, n_classes: int) -> Trials:
+    """The same trials with weights that sum to as much, the same in each class (scikit-learn's "balanced")."""
+    onehot = jax.nn.one_hot(trials.y, n_classes, dtype=trials.weight.dtype)
+    total = trials.weight @ onehot
+    present = (total > 0).sum()
+    factor = jnp.where(total > 0, trials.weight.sum() / (present * jnp.maximum(total, 1e-12)), 0.0)
+    return trials._replace(weight=trials.weight * (onehot @ factor))

@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -11,10 +12,12 @@ import numpy as np
 from jax import Array
 
 from ..adaptation import registry
+from ..adaptation.blocks import by_block, mean_by_block, stacked
 from ..adaptation.contract import Adapter, Decoder, Trials, Variables
 from ..adaptation.methods import with_alignment
 from ..adaptation.preprocessing import Preprocessing, shrunk
 from ..adaptation.spd import covariance, inv_sqrtm, regularised, riemannian_mean, sqrtm, weighted_mean
+from ..adaptation.trials import balanced
 from ..sim.errors import InputError
 from ..sim.keys import stream_key
 from ..sim.recordings import Recording, load_embedded
@@ -23,7 +26,8 @@ from .decoding import Labels, Stream, decode_stream, reveal
 from .infos import DAILY, INFOS
 from .timing import time_methods
 
-RECORDING = "p01-right-idle"
+RECORDING = "p01"
+CLASSES = ("imagery", "idle")
 LAST_TRAINING_DAY = "2022-03-01"  # the last day that the frozen decoder saw
 MAINS = 50.0  # Hz, where the recording was made
 EDGE = 32  # samples dropped at both ends of a filtered trial, where the filters ring
@@ -34,30 +38,37 @@ N_FOLDS = 10
 class Settings:
     """What is free in the arms, by default the field's values; nothing is chosen on the recording that is scored.
 
-    c:              inverse penalty of the tangent-space readout; scikit-learn's default
+    bands:          Hz, of the filter bank in front of the tangent space, and
+    c:              the inverse penalty of its readout; both chosen by benchmarks/choose_multiday.py on EEGMMIDB and on
+                    the days up to LAST_TRAINING_DAY
     session_weight: windows that the mean of the past days counts when a run begins; one, so that the n-th window has
                     the weight 1/(n + 1) of an incremental mean
     floor:          least weight of a new window in the running mean, an exponential memory of 20
     ridge:          prior precision of the online readout; chosen by benchmarks/choose_multiday.py on EEGMMIDB
+    new_weight:     what a label of the day counts beside one of the past in the refitted readout; chosen likewise
     """
 
-    c: float = 1.0
+    bands: tuple[tuple[float, float], ...] = ((8.0, 12.0), (12.0, 20.0), (20.0, 30.0))
+    c: float = 0.1
     session_weight: float = 1.0
     floor: float = 0.05
     ridge: float = 3.0
+    new_weight: float = 2.0
 
 
 class Days(NamedTuple):
     """All trials in the order in which they happened.
 
-    x (n_trials, n_channels, n_channels): windows with the OAS-shrunk covariance of each filtered trial, V;
-    y, run, day (n_trials,) int32, the last two counted from 0.
+    x (n_trials, n_bands n_channels, n_bands n_channels): windows with the OAS-shrunk covariances of each trial in each
+    band as blocks, V; y, run, day (n_trials,) int32, the last two counted from 0; scored (n_trials,) bool, or True for
+    all: trials that count, the others are part of the stream alone.
     """
 
     x: np.ndarray
     y: np.ndarray
     run: np.ndarray
     day: np.ndarray
+    scored: np.ndarray | bool = True
 
 
 class Aligned(NamedTuple):
@@ -106,13 +117,12 @@ class MultidayScenario:
     def run_cell(self, config: RunConfig, cell: Cell, notify: Notify) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         notify("filtering the recording")
         recording = load_embedded(RECORDING).select_quality("ok")
-        spec = registry.decoder(config.decoder)
-        days, names = arrange(recording, spec.l_freq, spec.h_freq)
-        first, onset_day = 1, names.index(LAST_TRAINING_DAY) + 1
         settings = Settings()
+        days, names = arrange(recording, bands_of(config.decoder, settings))
+        first, onset_day = 1, names.index(LAST_TRAINING_DAY) + 1
         study = Study(days, config.decoder, first, onset_day, settings)
         study = study.with_labels(cell.seed, config.label_missing, config.label_noise, config.label_delay)
-        scored = days.day >= first
+        scored = (days.day >= first) & days.scored
         arrays: dict[str, np.ndarray] = {}
         for name in config.methods:
             notify(f"decoding with {name}")
@@ -132,24 +142,26 @@ class MultidayScenario:
             "seed": cell.seed,
             "subjects": list(cell.subjects),
             "ch_names": list(recording.ch_names),
-            "class_names": list(recording.class_names),
+            "class_names": list(CLASSES),
             "session_names": {str(i): name for i, name in enumerate(names)},
             "undefined": {"itr": unknown},
             "notes": [
                 f"One person on {len(names)} days; the interval is over the {len(names) - onset_day} days after "
                 f"{LAST_TRAINING_DAY}, not over people.",
+                "Imagery of either hand against idle, for nobody can tell this person's hands apart; scored are right "
+                "hand and idle, the left hand's trials are decoded and learnt from as they come and not scored.",
                 "Labels are counted from that day on; trials up to it train every decoder.",
-                "Settings: the field's defaults, and a ridge chosen on other recordings: "
-                f"{dataclasses.asdict(settings)}.",
+                "Settings: the field's defaults; filter bank, penalty, ridge and new labels' weight chosen on other "
+                f"recordings and earlier days: {dataclasses.asdict(settings)}.",
                 *recording.notes,
             ],
         }
         return meta, arrays
 
     def timing(self, config: RunConfig) -> dict[str, Any]:
-        spec = registry.decoder(config.decoder)
-        days, names = arrange(load_embedded(RECORDING).select_quality("ok"), spec.l_freq, spec.h_freq)
-        study = Study(days, config.decoder, 1, names.index(LAST_TRAINING_DAY) + 1, Settings())
+        settings = Settings()
+        days, names = arrange(load_embedded(RECORDING).select_quality("ok"), bands_of(config.decoder, settings))
+        study = Study(days, config.decoder, 1, names.index(LAST_TRAINING_DAY) + 1, settings)
         trials, variables = study.source("static", study.onset_day)
         methods = dict.fromkeys(base_method(name) for name in config.methods)
         times = time_methods(list(methods), study.decoder, variables, trials)
@@ -165,19 +177,36 @@ def base_method(name: str) -> str:
     return name.removeprefix("daily_")
 
 
-def arrange(recording: Recording, l_freq: float, h_freq: float, mains: float = MAINS) -> tuple[Days, list[str]]:
-    """The recording's trials, each filtered over its own length, and the names of its days."""
+def bands_of(decoder: str, settings: Settings) -> tuple[tuple[float, float], ...]:
+    """Hz: the filter bank for the tangent space, one band for any other decoder."""
+    spec = registry.decoder(decoder)
+    return settings.bands if decoder == "tangent_lr" else ((spec.l_freq, spec.h_freq),)
+
+
+def arrange(
+    recording: Recording, bands: tuple[tuple[float, float], ...], mains: float = MAINS
+) -> tuple[Days, list[str]]:
+    """The recording's trials, each filtered over its own length, and the names of its days.
+
+    Classes are imagery, or any other task, against the last class; where there is a class "left", its trials are not
+    scored.
+    """
     n_channels = recording.x.shape[1]
-    x = np.zeros((len(recording.x), n_channels, n_channels), np.float32)
+    x = np.zeros((len(recording.x), len(bands) * n_channels, len(bands) * n_channels), np.float32)
     for n in np.unique(recording.n_samples):
-        preprocessing = Preprocessing.create(recording.sfreq, int(n), l_freq, h_freq, notch=mains)
         of_length = recording.n_samples == n
         kept = int(n) - 2 * EDGE
-        filtered = preprocessing.apply(jnp.asarray(recording.x[of_length, :, :n]))[..., EDGE:-EDGE]
-        x[of_length] = jax.vmap(lambda window, kept=kept: shrunk(window, kept))(filtered)
+        raw, windows = jnp.asarray(recording.x[of_length, :, :n]), []
+        for band in bands:
+            filtered = Preprocessing.create(recording.sfreq, int(n), *band, notch=mains).apply(raw)[..., EDGE:-EDGE]
+            windows.append(jax.vmap(lambda window, kept=kept: shrunk(window, kept))(filtered))
+        x[of_length] = jax.vmap(stacked)(jnp.stack(windows, axis=1))
     names = list(dict.fromkeys(recording.session_days))
     day = np.array([names.index(recording.session_days[s]) for s in recording.session], np.int32)
-    return Days(x, recording.y.astype(np.int32), recording.session.astype(np.int32), day), names
+    idle = recording.y == len(recording.class_names) - 1
+    left = recording.y == recording.class_names.index("left") if "left" in recording.class_names else False
+    scored = ~left if isinstance(left, np.ndarray) else True
+    return Days(x, idle.astype(np.int32), recording.session.astype(np.int32), day, scored), names
 
 
 class Study:
@@ -190,8 +219,9 @@ class Study:
         self.spec = registry.decoder(decoder_name)
         n_trials, n_channels, n_times = days.x.shape
         decoder = self.spec.make(n_channels, n_times, int(days.y.max()) + 1, 0.0)
+        self.n_blocks = len(bands_of(decoder_name, settings))
         if hasattr(decoder, "c"):
-            decoder = dataclasses.replace(decoder, c=settings.c, shrinkage=False)  # type: ignore[type-var]
+            decoder = dataclasses.replace(decoder, c=settings.c, shrinkage=False, n_blocks=self.n_blocks)  # type: ignore[type-var]
         self.decoder: Decoder = decoder
         self.label, self.available = days.y, np.ones(n_trials, bool)
         self.delay, self.key = 0, jax.random.key(0)
@@ -255,7 +285,10 @@ class Study:
         parts = []
         for part in adapter.parts:
             fields = {f.name for f in dataclasses.fields(part)}
-            new = {k: getattr(self.settings, k) for k in ("session_weight", "floor", "ridge") if k in fields}
+            new = {
+                k: getattr(self.settings, k) for k in ("session_weight", "floor", "ridge", "new_weight") if k in fields
+            }
+            new |= {"n_blocks": self.n_blocks} if "n_blocks" in fields else {}
             # the incremental mean has no floor by definition
             parts.append(dataclasses.replace(part, **{k: v for k, v in new.items() if k != "floor" or part.floor > 0}))
         return dataclasses.replace(adapter, parts=tuple(parts))
@@ -263,7 +296,7 @@ class Study:
     def source(self, kind: str, day: int) -> tuple[Trials, Variables]:
         """The training set of the morning of ``day``, and the decoder trained on it."""
         past = jnp.asarray((self.days.day < day) & self.available, jnp.float32)
-        trials = _calibration(kind, self._aligned_runs(kind), jnp.asarray(self.label), past)
+        trials = _calibration(kind, self._aligned_runs(kind), jnp.asarray(self.label), past, self.n_blocks)
         return trials, jax.tree.map(lambda a: a[day - self.first], self._all(kind))
 
     def oracle(self) -> tuple[np.ndarray, np.ndarray]:
@@ -297,8 +330,8 @@ class Study:
                 padded[: len(row)] = row
             means = jnp.broadcast_to(jnp.eye(x.shape[1]), (len(names), x.shape[1], x.shape[1]))
             if kind != "static":
-                means = _run_means(x, jnp.asarray(index), kind)
-                x = jax.vmap(inv_sqrtm)(means)[run] @ x
+                means = _run_means(x, jnp.asarray(index), kind, self.n_blocks)
+                x = jax.vmap(by_block(inv_sqrtm, self.n_blocks))(means)[run] @ x
             self._aligned[kind] = Aligned(x, means, jnp.asarray(run))
         return self._aligned[kind]
 
@@ -325,25 +358,28 @@ class Study:
         return out, labels
 
 
-@functools.partial(jax.jit, static_argnames="kind")
-def _run_means(x: Array, index: Array, kind: str) -> Array:
+@functools.partial(jax.jit, static_argnames=("kind", "n_blocks"))
+def _run_means(x: Array, index: Array, kind: str, n_blocks: int) -> Array:
     """Mean covariance (n_runs, n_channels, n_channels) of each run's trials, index (n_runs, longest), -1 for none."""
 
     def one(row: Array) -> Array:
         weight = (row >= 0).astype(x.dtype)
         covs = jax.vmap(lambda w: regularised(covariance(w)))(x[jnp.maximum(row, 0)])
-        return riemannian_mean(covs, weight) if kind == "riemannian" else weighted_mean(covs, weight)
+        return _mean(kind, n_blocks)(covs, weight)
 
     return jax.lax.map(one, index)
 
 
-def _calibration(kind: str, aligned: "Aligned", y: Array, past: Array) -> Trials:
+def _mean(kind: str, n_blocks: int) -> Callable[[Array, Array], Array]:
+    return mean_by_block(riemannian_mean, n_blocks) if kind == "riemannian" else weighted_mean
+
+
+def _calibration(kind: str, aligned: "Aligned", y: Array, past: Array, n_blocks: int) -> Trials:
     """The trials of the past, each run recentred on the mean of the past: methods of the registry find one mean."""
     windows = aligned.windows
     if kind != "static":
         weight = jax.ops.segment_sum(past, aligned.run, aligned.means.shape[0])
-        mean = riemannian_mean if kind == "riemannian" else weighted_mean
-        windows = sqrtm(mean(aligned.means, weight)) @ windows
+        windows = by_block(sqrtm, n_blocks)(_mean(kind, n_blocks)(aligned.means, weight)) @ windows
     return Trials(windows, y, past)
 
 
@@ -352,9 +388,10 @@ def _train(decoder: Decoder, kind: str, mean: str, aligned: "Aligned", y: Array,
     """Decoders (n_mornings, ...) of past (n_mornings, n_trials), each behind the mean of its past."""
 
     def one(past: Array) -> Variables:
-        trials = _calibration(kind, aligned, y, past)
-        start = with_alignment(decoder.init(jax.random.key(0)), trials, mean)
-        return decoder.fit(start, trials, jax.random.key(0))
+        n_blocks = getattr(decoder, "n_blocks", 1)
+        trials = _calibration(kind, aligned, y, past, n_blocks)
+        start = with_alignment(decoder.init(jax.random.key(0)), trials, mean, n_blocks)
+        return decoder.fit(start, balanced(trials, decoder.n_classes), jax.random.key(0))
 
     return jax.lax.map(one, past)
 
@@ -378,7 +415,7 @@ def _decode(
         index = trial[row]
         real = index >= 0
         at = jnp.maximum(index, 0)
-        calibration = _calibration(kind, aligned, label, past[row])
+        calibration = _calibration(kind, aligned, label, past[row], getattr(decoder, "n_blocks", 1))
         variables = jax.tree.map(lambda a: a[row], sources)
         # The cap goes on: a window that is not finite teaches nothing, but a session end is heard.
         windows = jnp.where(real[:, None, None], x[at], jnp.nan)

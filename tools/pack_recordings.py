@@ -50,10 +50,9 @@ def pack_p01(folder: Path) -> bytes:
     trials, labels, sessions, lengths, starts, quality = [], [], [], [], [], []
     for file in sorted(folder.glob("P01_*.npz")):
         with np.load(file, allow_pickle=False) as run:
-            keep = run["y"] != 1
             rows = [list(run["ch_names"]).index(name) for name in P01_CHANNELS]
-            microvolts = run["X"][keep][:, rows]
-            labels += [0 if label == 0 else 1 for label in run["y"][keep]]
+            microvolts = run["X"][:, rows]
+            labels += run["y"].tolist()
             start, state = str(run["start"]), str(run["quality"])
         counts = np.round(microvolts.astype(np.float64) * 1e-6 / CYTON_VOLTS_PER_COUNT)
         if not np.array_equal((counts * CYTON_VOLTS_PER_COUNT * 1e6).astype(np.float32), microvolts):
@@ -74,12 +73,12 @@ def pack_p01(folder: Path) -> bytes:
         "subject": "P01",
         "licence": "MIT",
         "source": "bci4als project, offline motor imagery runs of one participant, OpenBCI Cyton+Daisy",
-        "class_names": ["right", "idle"],
+        "class_names": ["right", "left", "idle"],
         "ch_names": P01_CHANNELS,
         "session_names": [start.replace("T", " ")[:16] for start in starts],
         "session_days": [start[:10] for start in starts],
         "session_quality": quality,
-        "notes": ["left-hand trials left out; mean of each trial and channel removed; zero past the trial's end"],
+        "notes": ["mean of each trial and channel removed; zero past the trial's end"],
         "onset_s": [float("nan")] * len(labels),
     }
     return pack(padded.astype(np.int32), np.array(lengths), np.array(labels), np.array(sessions), facts)
@@ -87,7 +86,7 @@ def pack_p01(folder: Path) -> bytes:
 
 def main() -> None:
     eegmmidb, p01 = Path(sys.argv[1]), Path(sys.argv[2])
-    packed = {f"eegmmidb-S{s:03d}": pack_eegmmidb(eegmmidb, s) for s in (7, 94)} | {"p01-right-idle": pack_p01(p01)}
+    packed = {f"eegmmidb-S{s:03d}": pack_eegmmidb(eegmmidb, s) for s in (7, 94)} | {"p01": pack_p01(p01)}
     for name, content in packed.items():
         (DATA / f"{name}.npz").write_bytes(content)
         print(f'"{name}": "{hashlib.sha256(content).hexdigest()}",  # {len(content) / 1e6:.2f} MB')

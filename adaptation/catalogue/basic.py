@@ -8,6 +8,7 @@ from ..methods.composed import Composed
 from ..methods.finetuning import ContinualFineTuning
 from ..methods.online import OnlineReadout
 from ..methods.recalibration import Recalibration
+from ..methods.refit import RefittedReadout
 from ..methods.renormalisation import Renormalisation
 from ..methods.scheduled import Scheduled
 from ..spec import MethodSpec, composed
@@ -142,5 +143,17 @@ SPECS = (
         ("align", "params"),
         composed(RiemannianRecentering, OnlineReadout),
         learns_from="labels",
+    ),
+    MethodSpec(
+        "riemann_refit",
+        "Riemannian recentering + refitted readout",
+        "Riemannian recentering, the readout fitted again after every label on all labels so far",
+        "causal",
+        "every trial",
+        ("align", "params"),
+        composed(RiemannianRecentering, RefittedReadout),
+        needs=("tangent_lr",),
+        learns_from="labels",
+        failure="labels of before the drift outvote those of after it; wrong labels stay in the training set",
     ),
 )

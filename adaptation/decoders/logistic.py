@@ -18,12 +18,14 @@ def fit_logistic(
     c: float | Array = 1.0,
     prior: dict[str, Array] | None = None,
     n_steps: int = 12,
+    start: dict[str, Array] | None = None,
 ) -> dict[str, Array]:
     """Readout {"w": (n_classes, n_features), "b": (n_classes,)} minimising ½‖w‖² + c · weighted log-loss.
 
     features (n_trials, n_features), y (n_trials,) int, weight (n_trials,), 0 leaving a trial out. The
     intercept is not penalised. ``prior``, a readout, moves the centre of the penalty: few trials then change
-    little. Two classes share one weight vector (w₀ = -w₁) with the penalty of binary logistic regression;
+    little. ``start``, a readout, is where the steps begin (at zero, or at the prior, without); it does not change what
+    they lead to. Two classes share one weight vector (w₀ = -w₁) with the penalty of binary logistic regression;
     more are multinomial. Both equal scikit-learn's ``LogisticRegression(C=c)``.
     """
     n_trials, n_features = features.shape
@@ -57,7 +59,13 @@ def fit_logistic(
         candidates = theta - jnp.array(_STEP_SIZES, theta.dtype)[:, None, None] * direction
         return candidates[jnp.argmin(jax.vmap(loss)(candidates))]
 
-    theta = jax.lax.fori_loop(0, n_steps, newton, jnp.zeros((n_scores, n_columns), features.dtype))
+    theta = jnp.zeros((n_scores, n_columns), features.dtype)
+    if start is not None:
+        begin = start if prior is None else jax.tree.map(jnp.subtract, start, prior)
+        # two classes: scores are their difference
+        w, b = (mixing @ begin[k] * (2.0 if n_classes == 2 else 1.0) for k in ("w", "b"))
+        theta = jnp.concatenate([w if basis is None else w @ basis, b[:, None]], axis=1)
+    theta = jax.lax.fori_loop(0, n_steps, newton, theta)
     w = theta[:, :-1] if basis is None else theta[:, :-1] @ basis.T
     readout = {"w": mixing.T @ w, "b": mixing.T @ theta[:, -1]}
     return readout if prior is None else jax.tree.map(jnp.add, readout, prior)

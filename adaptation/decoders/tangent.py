@@ -8,6 +8,7 @@ from jax import Array
 
 from ...sim.errors import InputError
 from ...sim.pytree import component, static
+from ..blocks import by_block, diagonal_blocks, mean_by_block
 from ..contract import Trials, Variables
 from ..spd import covariance, inv_sqrtm, oas, regularised, riemannian_mean, tangent_vector
 from ..trials import usable
@@ -24,7 +25,8 @@ class TangentLR:
     ``c`` is scikit-learn's inverse penalty, on features before standardisation. Covariances are shrunk by
     OAS (off with ``shrinkage`` False, for windows that are shrunk already), which keeps windows shorter than
     n_channels samples invertible. The reference is found by Karcher
-    steps, not by descent: no gradient passes it.
+    steps, not by descent: no gradient passes it. Windows of a filter bank (``neurodrift.adaptation.blocks.stacked``)
+    have a block-diagonal covariance of ``n_blocks`` blocks; n_features then counts the entries of the blocks alone.
     """
 
     n_channels: int = static()
@@ -32,6 +34,7 @@ class TangentLR:
     n_classes: int = static()
     c: float = 1.0
     shrinkage: bool = static(default=True)
+    n_blocks: int = static(default=1)
 
     @classmethod
     def create(
@@ -50,7 +53,8 @@ class TangentLR:
 
     @property
     def n_features(self) -> int:
-        return self.n_channels * (self.n_channels + 1) // 2
+        m = self.n_channels // self.n_blocks
+        return self.n_blocks * m * (m + 1) // 2
 
     def init(self, key: Array) -> Variables:
         """Reference the identity, readout zero: nothing here is random."""
@@ -69,7 +73,7 @@ class TangentLR:
         cov = self.aligned_covariance(variables, x)
         whitening = variables.params["reference"]["whitening"]
         # The gradient of eigh is undefined at equal eigenvalues, which whitening brings about.
-        return jax.lax.stop_gradient(tangent_vector(cov, whitening))
+        return jax.lax.stop_gradient(self._tangent(cov, whitening))
 
     def standardised(self, variables: Variables, x: Array) -> Array:
         """What the readout sees of the window (n_features,): features less their mean, over their deviation."""
@@ -90,8 +94,9 @@ class TangentLR:
         """Reference, statistics and readout from these trials; ``variables`` gives ``align``."""
         trials = usable(trials)
         covs = jax.vmap(lambda x: self.aligned_covariance(variables, x))(trials.x)
-        whitening = inv_sqrtm(riemannian_mean(covs, trials.weight))
-        features = jax.vmap(lambda cov: tangent_vector(cov, whitening))(covs)
+        mean = mean_by_block(riemannian_mean, self.n_blocks)(covs, trials.weight)
+        whitening = by_block(inv_sqrtm, self.n_blocks)(mean)
+        features = jax.vmap(lambda cov: self._tangent(cov, whitening))(covs)
         share = (trials.weight / jnp.maximum(trials.weight.sum(), 1e-12))[:, None]
         mean = (share * features).sum(0)
         var = (share * (features - mean) ** 2).sum(0)
@@ -111,6 +116,12 @@ class TangentLR:
         new = fit_logistic(features, trials.y, trials.weight, self.n_classes, self.c, prior)
         new = {"w": new["w"] * scale, "b": new["b"]}
         return variables._replace(params={**variables.params, "readout": new})
+
+    def _tangent(self, cov: Array, whitening: Array) -> Array:
+        if self.n_blocks == 1:
+            return tangent_vector(cov, whitening)
+        of_blocks = (diagonal_blocks(a, self.n_blocks) for a in (cov, whitening))
+        return jax.vmap(tangent_vector)(*of_blocks).ravel()
 
     def aligned_covariance(self, variables: Variables, x: Array) -> Array:
         """Covariance (n_channels, n_channels) of the window behind ``align``, shrunk."""

@@ -8,6 +8,7 @@ from jax import Array
 
 from ...sim.errors import InputError
 from ...sim.pytree import component, static
+from ..blocks import block_diagonal, by_block, diagonal_blocks, mean_by_block
 from ..contract import Decoder, Feedback, Trials, Variables
 from ..spd import (
     covariance,
@@ -27,24 +28,27 @@ from .gate import select
 SESSION_WEIGHT = 4.0
 
 
-def calibration_mean(calibration: Trials, mean: str = "euclidean") -> Array:
-    """Mean covariance (n_channels, n_channels), V², of the calibration windows."""
+def calibration_mean(calibration: Trials, mean: str = "euclidean", n_blocks: int = 1) -> Array:
+    """Mean covariance (n_channels, n_channels), V², of the calibration windows; block-diagonal in ``n_blocks``."""
     calibration = usable(calibration)
     covs = jax.vmap(lambda x: regularised(covariance(x)))(calibration.x)
     if mean == "euclidean":
         return weighted_mean(covs, calibration.weight)
     if mean == "riemannian":
-        return riemannian_mean(covs, calibration.weight)
+        return mean_by_block(riemannian_mean, n_blocks)(covs, calibration.weight)
     raise InputError(f"mean {mean!r} is unknown; use 'euclidean' or 'riemannian'.")
 
 
-def with_alignment(variables: Variables, calibration: Trials, mean: str = "euclidean") -> Variables:
+def with_alignment(
+    variables: Variables, calibration: Trials, mean: str = "euclidean", n_blocks: int = 1
+) -> Variables:
     """``variables`` with ``align`` the inverse square root of the calibration windows' mean covariance.
 
     "euclidean" is the reference of Euclidean alignment (He & Wu 2020), "riemannian" that of recentering
     (Zanini 2018). Decoders are trained on, and frozen decoders keep, the alignment of their calibration.
+    ``n_blocks``: of the windows' block-diagonal covariance, for those of a filter bank.
     """
-    return variables._replace(align=inv_sqrtm(calibration_mean(calibration, mean)))
+    return variables._replace(align=inv_sqrtm(calibration_mean(calibration, mean, n_blocks)))
 
 
 def _rate(n_windows: Array, floor: float | Array) -> Array:
@@ -171,14 +175,15 @@ class RiemannianRecentering:
     """align <- source · M^-½ with M <- G(M, C, a), the affine-invariant geodesic mean (Zanini 2018).
 
     Rate, start and announced sessions as in EuclideanAlignment. The memory is M's roots, so that a window costs
-    two eigendecompositions.
+    two eigendecompositions (of each of the ``n_blocks`` blocks of a filter bank's covariance).
     """
 
     floor: float = 0.05
     session_weight: float = SESSION_WEIGHT
+    n_blocks: int = static(default=1)
 
     def start(self, decoder: Decoder, variables: Variables, calibration: Trials, key: Array) -> GeodesicMemory:
-        root, inv_root = sqrtm_pair(calibration_mean(calibration, "riemannian"))
+        root, inv_root = self._roots(calibration_mean(calibration, "riemannian", self.n_blocks))
         source = variables.align @ root
         return GeodesicMemory(root, inv_root, root, inv_root, source, calibration.weight.sum())
 
@@ -186,8 +191,8 @@ class RiemannianRecentering:
         self, memory: GeodesicMemory, decoder: Decoder, variables: Variables, x: Array
     ) -> tuple[GeodesicMemory, Variables]:
         a = _rate(memory.n_windows, self.floor)
-        mean = geodesic_from(memory.root, memory.inv_root, regularised(covariance(x)), a)
-        root, inv_root = sqrtm_pair(mean)
+        towards = by_block(lambda root, inv_root, cov: geodesic_from(root, inv_root, cov, a), self.n_blocks)
+        root, inv_root = self._roots(towards(memory.root, memory.inv_root, regularised(covariance(x))))
         memory = memory._replace(root=root, inv_root=inv_root, n_windows=memory.n_windows + 1.0)
         return memory, variables._replace(align=memory.source @ inv_root)
 
@@ -200,3 +205,9 @@ class RiemannianRecentering:
             n_windows=jnp.minimum(memory.n_windows, self.session_weight),
         )
         return select(feedback.session_end, again, memory), variables, jnp.zeros((), bool)
+
+    def _roots(self, mean: Array) -> tuple[Array, Array]:
+        if self.n_blocks == 1:
+            return sqrtm_pair(mean)
+        root, inv_root = jax.vmap(sqrtm_pair)(diagonal_blocks(mean, self.n_blocks))
+        return block_diagonal(root), block_diagonal(inv_root)

@@ -18,7 +18,7 @@ DATA = Path(__file__).parent / "data"
 EMBEDDED: dict[str, str] = {
     "eegmmidb-S007": "42ea49ffc511989f3f9b8d80f11f74498072d0acce64a4ca2f69c54160c7cb7f",
     "eegmmidb-S094": "101f4d9bb91dd1c021ebed75dcf788b5442c3db14da58704ef93fb3b702a3642",
-    "p01-right-idle": "a2c93878aeed0511cd83923807a92d60dbf581161006fb25025f329854d3289d",
+    "p01": "622cc432322beb6860995928a1a79c1a46685eea22a0ccadd71c9b210ea29e9a",
 }
 
 
@@ -27,7 +27,7 @@ def load_embedded(name: str) -> Recording:
 
     eegmmidb-S007, eegmmidb-S094: 45 trials of imagined left and right fist, 64 channels at 160 Hz,
         from 1 s before the cue to 4.1 s after it, three runs of one day.
-    p01-right-idle: 624 trials of imagined right hand and idle, 11 channels at 125 Hz, 30 runs on 13 days
+    p01: 939 trials of imagined right hand, imagined left hand and idle, 11 channels at 125 Hz, 30 runs on 13 days
         over five months. Trials last 2.9 to 4.8 s (``n_samples``); each has its mean removed per channel, since the
         amplifier was DC coupled and stands at tens of millivolts, and is 0 past its end.
 

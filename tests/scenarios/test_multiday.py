@@ -14,7 +14,7 @@ from neurodrift.sim.errors import InputError
 from neurodrift.sim.recordings import load_embedded
 
 N_DAYS, N_RUNS, N_TRIALS, N_CHANNELS, N_TIMES = 4, 2, 10, 3, 48
-SETTINGS = Settings(session_weight=1.0)
+SETTINGS = Settings(bands=((8.0, 30.0),), c=1.0)
 CAUSAL = [name for name in INFOS["mi_multiday"].methods if name != "oracle"]
 UNLABELLED = ["frozen", "ea", "riemann", "daily", "daily_ea", "daily_riemann"]
 
@@ -135,13 +135,12 @@ def test_the_unlabelled_arm_agrees_with_plain_float64_numpy(answers):
     today = 3
     past = days.day < today
     prior = _karcher(np.stack([means[r] for r in days.run[past]]))
-    decode = Settings()
     recentred = np.stack([_whitening(means[r]) @ w for r, w in zip(days.run, x)])
     train = np.stack([_recentred(w, np.eye(N_CHANNELS)) for w in recentred[past]])
     reference = _whitening(_karcher(train))
     features = np.stack([_tangent(c, reference) for c in train])
     centre = features.mean(0)
-    model = LogisticRegression(C=decode.c, tol=1e-10, max_iter=10000).fit(features - centre, days.y[past])
+    model = LogisticRegression(C=SETTINGS.c, tol=1e-10, max_iter=10000).fit(features - centre, days.y[past])
     expected = []
     for r in np.unique(days.run[days.day == today]):
         mean, n = prior, SETTINGS.session_weight
@@ -159,8 +158,8 @@ def test_every_trial_is_filtered_and_shrunk_over_its_own_length():
     from scipy import signal
     from sklearn.covariance import oas
 
-    recording = load_embedded("p01-right-idle").select(np.array([0, 40, 130]))
-    days, names = arrange(recording, 8.0, 30.0)
+    recording = load_embedded("p01").select_classes(("right", "idle")).select(np.array([0, 40, 130]))
+    days, names = arrange(recording, ((8.0, 30.0),))
     assert len(set(recording.n_samples)) == 3
     assert names == list(dict.fromkeys(recording.session_days))
     band = signal.butter(4, (8.0, 30.0), "bandpass", fs=125.0, output="sos")
