@@ -111,6 +111,10 @@ def main() -> None:
             folder = run(name, chosen.runs, chosen.quick)
             results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
             more = section(name, chosen.runs, chosen.quick)
+            if name == "pd_adbs_onoff":
+                from clinic_page import clinic  # beside this file
+
+                more += "\n" + clinic()
             (HERE / f"{name}.md").write_text(control(results) + more, encoding="utf-8")
             continue
         words = ["run", name, "--out", str(chosen.runs / name), "--jobs", str(chosen.jobs)]
