@@ -79,7 +79,7 @@ def section(task: str, runs: Path, quick: bool) -> str:
 def phases(results: Mapping[str, Any]) -> str:
     """The section of DBS-Gym's ensemble: its published table with ours, then as the pages of tasks."""
     verdict = results["verdict"]
-    rows = [row for row in results["table"] if row["drift"] == results["drifts"][0]]
+    rows = [row for row in results["table"] if row["drift"] == next(iter(results["drifts"]))]
     body = [[name, f"{beta:.1f}", f"{energy:.1f}"] for name, (beta, energy) in PUBLISHED.items()]
     body += [[f"**{row['title']}**", _cell(row, "percent_off"), _cell(row, "dose_abs", 100.0, 1)] for row in rows]
     parts = [
