@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from ..sim.errors import InputError
-from .catalogue import basic, classical, guarded, labelled, testtime
+from .catalogue import basic, classical, filters, guarded, labelled, testtime
 from .contract import Decoder
 from .decoders.csp_lda import CSPLDA
 from .decoders.mdm import MDM
@@ -32,7 +32,7 @@ def _by_name(*specs: S) -> Mapping[str, S]:
 
 
 METHODS: Mapping[str, MethodSpec] = _by_name(
-    *basic.SPECS, *classical.SPECS, *testtime.SPECS, *labelled.SPECS, *guarded.SPECS
+    *basic.SPECS, *classical.SPECS, *testtime.SPECS, *labelled.SPECS, *filters.SPECS, *guarded.SPECS
 )
 
 DECODERS: Mapping[str, DecoderSpec] = _by_name(

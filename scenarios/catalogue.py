@@ -8,6 +8,9 @@ from ..sim.head import make_montage
 from .bothloops.mi_scenario import mi_neurofeedback
 from .bothloops.pd_scenario import pd_decoded_adbs
 from .contract import Scenario
+from .intracortical.cursor_scenario import ibci_cursor60
+from .intracortical.monkey_scenario import ibci_monkey
+from .intracortical.turnover_scenario import ibci_turnover
 from .multiday import multiday
 from .recorded import replay_shift
 from .simulated import MONTAGE, People, Timeline, simulated
@@ -64,4 +67,7 @@ SCENARIOS: dict[str, Scenario] = {
     "mi_multiday": multiday("mi_multiday"),
     "pd_decoded_adbs": pd_decoded_adbs(),
     "mi_neurofeedback": mi_neurofeedback(),
+    "ibci_monkey": ibci_monkey(),
+    "ibci_cursor60": ibci_cursor60(),
+    "ibci_turnover": ibci_turnover(),
 }

@@ -186,6 +186,64 @@ CLOSED = (
     ),
 )
 
+INTRACORTICAL = (
+    ScenarioInfo(
+        name="ibci_monkey",
+        title="Recorded instabilities of a monkey's electrodes",
+        summary="A recorded session of cursor control with electrodes swapped, offset and silenced, decoded again: "
+        "nothing done, re-aligned without labels, refitted.",
+        kind="recorded",
+        severity_name="the published instability",
+        severity_unit="",
+        severities=(1.0,),
+        severity_limits=(1.0, 1.0),
+        methods=("frozen", "stabiliser", "supervised"),
+        decoder="kalman",
+        decoders=("kalman",),
+        n_subjects=1,
+        n_seeds=1,
+        unit="session",
+        quick_subjects=1,
+        reference="Degenhart et al. 2020, Nat. Biomed. Eng. 4:672 (data: MIT licence).",
+    ),
+    ScenarioInfo(
+        name="ibci_cursor60",
+        title="Sixty days of a drifting cursor",
+        summary="A simulated user steers a cursor through 192 units whose tuning turns a little every night; every "
+        "method recalibrates daily on what was done.",
+        kind="closed",
+        severity_name="correlation of the tuning from day to day",
+        severity_unit="",
+        severities=(0.91,),
+        severity_limits=(0.0, 1.0),
+        methods=("frozen", "stabiliser", "rti", "prit", "supervised"),
+        decoder="linear",
+        decoders=("linear",),
+        n_subjects=10,
+        n_seeds=1,
+        quick_subjects=2,
+        reference="Wilson et al. 2023, Long-term unsupervised recalibration of cursor BCIs, bioRxiv 2023.02.03.527022.",
+    ),
+    ScenarioInfo(
+        name="ibci_turnover",
+        title="Four months of neurons that come and go",
+        summary="Reaching while the units of an array are lost and replaced and rates walk: velocity decoded by a "
+        "frozen, a stabilised and a refitted Kalman filter.",
+        kind="simulated",
+        severity_name="speed of turnover",
+        severity_unit="times the published one",
+        severities=(1.0,),
+        severity_limits=(0.0, 10.0),
+        methods=("frozen", "stabiliser", "supervised", "oracle"),
+        decoder="kalman",
+        decoders=("kalman",),
+        n_subjects=10,
+        n_seeds=1,
+        quick_subjects=3,
+        reference="Vaidya et al. 2014, EMBC 4872; Perge et al. 2013, J. Neural Eng. 10:036004.",
+    ),
+)
+
 # Methods of scenarios that are none of the registry's: title, summary, tag and labels, as tables show them.
 DAILY = "daily"
 PAST_DAYS = "those of all past days"
@@ -195,6 +253,30 @@ OWN_METHODS: dict[str, dict[str, str]] = {
         "summary": "the common average is taken out before everything: no change of reference is left",
         "tag": "causal",
         "labels": "none",
+    },
+    "stabiliser": {
+        "title": "Stabiliser",
+        "summary": "factor analysis of unlabelled bins, turned onto the latents of before over the stable units",
+        "tag": "causal",
+        "labels": "none",
+    },
+    "rti": {
+        "title": "Retrospective target inference",
+        "summary": "refitted daily, the place of each selection taken for what was aimed at before it",
+        "tag": "causal",
+        "labels": "none",
+    },
+    "prit": {
+        "title": "Probabilistic retrospective inference of targets",
+        "summary": "refitted daily on targets that a hidden Markov model infers from where the cursor went",
+        "tag": "causal",
+        "labels": "none",
+    },
+    "supervised": {
+        "title": "Supervised refit",
+        "summary": "refitted in each session on bins whose intended movement is known",
+        "tag": "causal",
+        "labels": "a block of each session",
     },
     "daily": {
         "title": "Retrained daily",
@@ -234,4 +316,4 @@ OWN_METHODS: dict[str, dict[str, str]] = {
     },
 }
 
-INFOS: dict[str, ScenarioInfo] = {info.name: info for info in (*_ALL, *CLOSED)}
+INFOS: dict[str, ScenarioInfo] = {info.name: info for info in (*_ALL, *CLOSED, *INTRACORTICAL)}

@@ -80,7 +80,7 @@ def fit_kalman(session: Session) -> KalmanModel:
     weight = session.weight[:-1] * session.weight[1:]
     total = jnp.maximum(weight.sum(), 1.0)
     gram = (before * weight[:, None]).T @ before
-    gram = gram + 1e-6 * jnp.maximum(jnp.trace(gram), 1e-12) * jnp.eye(2, dtype=gram.dtype)
+    gram = gram + 1e-9 * jnp.maximum(jnp.trace(gram), 1e-12) * jnp.eye(2, dtype=gram.dtype)
     a = ((after * weight[:, None]).T @ before) @ inverse2(gram)
     left = after - before @ a.T
     w = (left * weight[:, None]).T @ left / total

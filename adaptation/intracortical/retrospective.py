@@ -163,8 +163,8 @@ class Retrospective:
     """At the end of a session the decoder is refitted on what ``labels`` infers of its latest ``n_bins`` bins.
 
     labels: one of :mod:`.targets`, or None for the errors to the true targets, where these are known (supervised).
-    refit: :class:`LeastSquares` or :class:`GradientReplay`. The decoder of the calibration is a Kalman filter of settled
-    gain, whose smoothing is kept.
+    refit: :class:`LeastSquares` or :class:`GradientReplay`. The decoder of the calibration is a Kalman filter of
+    settled gain, whose smoothing is kept.
     """
 
     labels: Any = None
@@ -201,7 +201,7 @@ class Retrospective:
         filled = state.filled + 1
         ended = feedback.session_end
         memory, decoder = when(ended, self._refitted, (state.memory, state.decoder), (*block, filled))
-        return BlockState(decoder, velocity, *block, jnp.where(ended, 0, filled), memory)
+        return BlockState._make((decoder, velocity, *block, jnp.where(ended, 0, filled), memory))
 
     def _refitted(self, before: tuple[Any, LinearDecoder], block: tuple[Array, ...]) -> tuple[Any, LinearDecoder]:
         *buffers, filled = block

@@ -121,8 +121,8 @@ class StabiliserState(NamedTuple):
 
 @component
 class Stabiliser:
-    """Every ``every`` bins, and at the end of a session, the factors of the latest ``n_bins`` bins are turned onto those
-    of the calibration, and the decoder reads them instead. No labels.
+    """Every ``every`` bins, and at the end of a session, the factors of the latest ``n_bins`` bins are turned onto
+    those of the calibration, and the decoder reads them instead. No labels.
 
     10 latents and a threshold of .01 as published; n_stable: on how many units the turn rests (three in four by
     default). It fails where fewer units than that, or than latents, have stayed the same.

@@ -1,7 +1,7 @@
 """Where the user wanted to go, inferred after the event from where the cursor went: labels without a labeller.
 
-All take a block of bins: position (n_bins, 2) of the cursor, direction (n_bins, 2) as decoded before smoothing, selected
-(n_bins,) bool. All give the error that the user saw, target - position (n_bins, 2), and a weight (n_bins,).
+All take a block of bins: position (n_bins, 2) of the cursor, direction (n_bins, 2) as decoded before smoothing,
+selected (n_bins,) bool. All give the error that the user saw, target - position (n_bins, 2), and a weight (n_bins,).
 """
 
 from typing import Any, NamedTuple

@@ -1,8 +1,8 @@
 """A simulated user who steers a cursor to targets through a decoder: the closed loop, bin by bin, in one scan.
 
 The user sees the cursor late, keeps an estimate of where it is by now, and pushes towards the target the harder the
-farther it is (Willett et al. 2017, J. Neural Eng. 14:016001). The decoder is a linear map with exponential smoothing. All
-numbers are those of the simulator of Wilson et al. 2023 (bioRxiv 2023.02.03.527022) unless it says otherwise.
+farther it is (Willett et al. 2017, J. Neural Eng. 14:016001). The decoder is a linear map with exponential smoothing.
+All numbers are those of the simulator of Wilson et al. 2023 (bioRxiv 2023.02.03.527022) unless it says otherwise.
 """
 
 import functools
@@ -31,8 +31,8 @@ def push(distance: Array) -> Array:
 
 @functools.cache
 def user_gain() -> np.ndarray:
-    """(DELAY + 1, 2, 2): by how much an error of the seen cursor's position and velocity corrects the user's estimate of
-    each of the bins since; the settled Kalman gain with process and observation noise of 1."""
+    """(DELAY + 1, 2, 2): by how much an error of the seen cursor's position and velocity corrects the user's estimate
+    of each of the bins since; the settled Kalman gain with process and observation noise of 1."""
     plant = np.array([[1.0, BIN_S], [0.0, SMOOTHING]])
     n = 2 * (DELAY + 1)
     a = np.eye(n, k=-2)

@@ -17,7 +17,7 @@ from ...sim.keys import stream_key
 from ..contract import Notify
 from .activity import block_sums, linear, loop_of, open_loop
 from .cursor import record, trial_time
-from .drifting import First, first_decoders, first_tuning, moments_of, next_day
+from .drifting import CORRELATION, First, first_decoders, first_tuning, moments_of, next_day
 
 METHODS = ("frozen", "stabiliser", "rti", "prit", "supervised")
 GAINS = tuple(np.linspace(0.1, 2.5, 10).round(4).tolist())
@@ -28,17 +28,19 @@ REFIT = LeastSquares()
 class Course:
     """days: how many; n_training, n_block, n_sweep, n_test: bins (of 20 ms) of the first day's training, of the block
     that a method recalibrates on, of the one in which each gain is tried, and of the one that is timed; stabiliser:
-    latents, stable units, threshold, iterations. The published blocks have 20000 bins, for each gain as well."""
+    latents, stable units, threshold, iterations; correlation: of the tuning of one day and the next. The published
+    blocks have 20000 bins, for each gain as well."""
 
     n_days: int = 60
     n_training: int = 10000
     n_block: int = 20000
-    n_sweep: int = 5000
-    n_test: int = 20000
+    n_sweep: int = 2500
+    n_test: int = 6000
     n_latents: int = 4
     n_stable: int = 190
     threshold: float = 0.01
     n_iterations: int = 50
+    correlation: float = CORRELATION
 
 
 class Hands(NamedTuple):
@@ -70,7 +72,7 @@ def a_day(course: Course, methods: tuple[str, ...], keys: Array, tuning: Array, 
 
     hands: fields (n_methods, n_people, ...). Everybody's noise and targets are the same for all methods.
     """
-    tuning = jax.vmap(lambda k, t: next_day(stream_key(k, "night"), t))(keys, tuning)
+    tuning = jax.vmap(lambda k, t: next_day(stream_key(k, "night"), t, course.correlation))(keys, tuning)
     blocks = jax.vmap(
         jax.vmap(
             lambda k, t, h: record(loop_of(t, h.weights, h.offset, h.gain), stream_key(k, "block"), course.n_block)

@@ -34,8 +34,8 @@ def first_tuning(key: Array, n_units: int = N_UNITS) -> Array:
 
 
 def next_day(key: Array, tuning: Array, correlation: Array | float = CORRELATION) -> Array:
-    """The tuning (n_units, 2) a day later: each direction's vector correlates by ``correlation`` with what it was and is
-    as long as the new day's signal-to-noise ratio."""
+    """The tuning (n_units, 2) a day later: each direction's vector correlates by ``correlation`` with what it was and
+    is as long as the new day's signal-to-noise ratio."""
     k_new, k_snr = jax.random.split(key)
     old = tuning / jnp.sqrt((tuning**2).sum(0))
     fresh = qr(jax.random.normal(k_new, tuning.shape))[0]
@@ -46,8 +46,8 @@ def next_day(key: Array, tuning: Array, correlation: Array | float = CORRELATION
 
 
 class First(NamedTuple):
-    """What is made of the training block of day 0: plain weights (2, n_units) and offset (2,), rows of length 1; and the
-    stabiliser."""
+    """What is made of the training block of day 0: plain weights (2, n_units) and offset (2,), rows of length 1; and
+    the stabiliser."""
 
     weights: Array
     offset: Array

@@ -1,4 +1,4 @@
-"""The published instabilities, decoded again: by the decoder of the calibration, re-aligned without labels, refitted."""
+"""The published instabilities decoded again: by the calibration's decoder, re-aligned without labels, refitted."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,7 +1,7 @@
 """The published session of a monkey whose electrodes were made unstable on purpose, read from its .mat file.
 
-Degenhart et al. 2020, Nat. Biomed. Eng. 4:672: a cursor driven by 75 of 96 electrodes; in part of the trials some of them
-were swapped for others, offset, or silenced, in software. The file holds the counts before that was done.
+Degenhart et al. 2020, Nat. Biomed. Eng. 4:672: a cursor driven by 75 of 96 electrodes; in part of the trials some of
+them were swapped for others, offset, or silenced, in software. The file holds the counts before that was done.
 """
 
 import dataclasses

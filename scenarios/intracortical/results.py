@@ -1,0 +1,105 @@
+"""From measured values to the results of a scenario here: rows beside published figures, courses, verdict, text."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..contract import RunConfig, ScenarioInfo
+from ..lookup import describe_method
+from ..statistics import Interval, bootstrap, resample, weighted_mean
+
+BOOTSTRAP_SEED = 20200420
+CellData = tuple[Mapping[str, Any], Mapping[str, np.ndarray]]
+
+
+def mean_of(values: ArrayLike) -> Interval:
+    """Mean and bootstrap interval over units, values (n_units,)."""
+    values = np.asarray(values, float)
+    return bootstrap(weighted_mean(values), resample(len(values), BOOTSTRAP_SEED))
+
+
+def row(name: str, published: Mapping[str, Any], **measures: Interval) -> dict[str, Any]:
+    """A row of the table: what was measured, and what was published of the same, as text."""
+    found: dict[str, Any] = {"name": name, "published": dict(published)}
+    for key, interval in measures.items():
+        for end, value in (("", interval.value), ("_lo", interval.lo), ("_hi", interval.hi)):
+            found[key + end] = float(value) if np.isfinite(value) else None
+    return found
+
+
+def curve(name: str, x: ArrayLike, y: ArrayLike) -> dict[str, Any]:
+    """A line of the figure."""
+    return {"name": name, "x": np.asarray(x, float).tolist(), "y": np.asarray(y, float).tolist()}
+
+
+def assemble(
+    info: ScenarioInfo,
+    config: RunConfig,
+    cells: Sequence[CellData],
+    planned: int,
+    versions: Mapping[str, str],
+    command: str,
+    *,
+    columns: Mapping[str, str],
+    rows: Sequence[Mapping[str, Any]],
+    curves: Sequence[Mapping[str, Any]],
+    axes: Mapping[str, Any],
+    verdict: Mapping[str, Any],
+    notes: Sequence[str],
+    over: str,
+) -> dict[str, Any]:
+    """Strict JSON. columns: measure -> its heading; axes: x, y, title of the figure and, where wanted, ``log``; over:
+    what intervals are taken over."""
+    results = {
+        "schema": 1,
+        "scenario": info.name,
+        "title": info.title,
+        "summary": info.summary,
+        "kind": info.kind,
+        "reference": info.reference,
+        "severity_name": info.severity_name,
+        "severity_unit": info.severity_unit,
+        "complete": len(cells) == planned,
+        "cells_done": len(cells),
+        "cells_planned": planned,
+        "methods": {name: describe_method(name) for name in config.methods},
+        "table": [],
+        "columns": dict(columns),
+        "rows": list(rows),
+        "curves": list(curves),
+        "axes": dict(axes),
+        "over": over,
+        "subjects": sorted({name for meta, _ in cells for name in meta["subjects"]}),
+        "seeds": sorted({meta["seed"] for meta, _ in cells}),
+        "notes": [*notes, *(["Quick: too short and too few to be a result."] if config.quick else [])],
+        "config": config.to_json(),
+        "versions": dict(versions),
+        "command": command,
+    }
+    results["verdict"] = verdict if cells else {"headline": "Nothing has run yet.", "sentences": []}
+    results["text"] = text(results)
+    return results
+
+
+def text(results: Mapping[str, Any]) -> str:
+    """The table for a terminal."""
+    columns = results["columns"]
+    heads = [cell for title in columns.values() for cell in (title, "published")]
+    body = [[r["name"], *(c for k in columns for c in (interval(r, k), published(r, k)))] for r in results["rows"]]
+    table = [["", *heads], *body]
+    widths = [max(len(line[i]) for line in table) for i in range(len(heads) + 1)]
+    return "\n".join("  ".join(f"{cell:<{w}}" for cell, w in zip(line, widths)).rstrip() for line in table)
+
+
+def interval(row: Mapping[str, Any], key: str) -> str:
+    """``"1.53 [1.42, 1.66]"``, or "-" where nothing was measured."""
+    if row.get(key) is None:
+        return "-"
+    lo, hi = row.get(f"{key}_lo"), row.get(f"{key}_hi")
+    return f"{row[key]:.2f}" + (f" [{lo:.2f}, {hi:.2f}]" if lo is not None and hi is not None else "")
+
+
+def published(row: Mapping[str, Any], key: str) -> str:
+    return str(row["published"].get(key, "-"))
