@@ -17,11 +17,15 @@ TRAININGS: dict[str, dict[str, int]] = {
 }
 """Environment steps of each of five training seeds, chosen for ten minutes of training at most."""
 PHASES = "neurodrift.sim.tasks.sync_rl_suppress:DBS_GYM"
-SECTIONS = {"sync_rl_suppress": PHASES}
-"""Tasks whose results are a section of another's page."""
-FOLDERS = {PHASES: "sync_rl_suppress-dbs_gym"}
-STEPS = TRAININGS | {PHASES: {"ppo": 262_144}}
-DRIFTS = {"pd_adbs_onoff": "standard,held-out", "sync_rl_suppress": "none,held-out", PHASES: "standard,held-out"}
+SMALL = "neurodrift.sim.tasks.sync_rl_suppress:SMALL_KICKS"
+SECTIONS = {"sync_rl_suppress": (SMALL, PHASES)}
+"""Tasks whose results are sections of another's page."""
+FOLDERS = {PHASES: "sync_rl_suppress-dbs_gym", SMALL: "sync_rl_suppress-small"}
+STEPS = TRAININGS | {PHASES: {"ppo": 262_144}, SMALL: {"ppo": 3_000_000}}
+DRIFTS = {
+    "pd_adbs_onoff": "standard,held-out", "sync_rl_suppress": "none,held-out", SMALL: "none,held-out",
+    PHASES: "standard,held-out",
+}  # fmt: skip
 N_TRAININGS, N_PATIENTS = 5, 8
 FEWER_TRAININGS = {PHASES: 2}
 PUBLISHED = {
@@ -68,12 +72,40 @@ def control(results: Mapping[str, Any]) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def section(task: str, runs: Path, quick: bool) -> str:
-    """What is added to the page of ``task``: the section of another task, trained and evaluated, or nothing."""
-    if task not in SECTIONS:
-        return ""
-    folder = run(SECTIONS[task], runs, quick)
-    return "\n" + phases(json.loads((folder / "results.json").read_text(encoding="utf-8")))
+def sections(page: str, runs: Path, quick: bool) -> str:
+    """What is added to the page of a task: the sections of others, trained and evaluated, or nothing."""
+    made = {SMALL: small, PHASES: phases}
+    parts = [""]
+    for task in SECTIONS.get(page, ()):
+        folder = run(task, runs, quick)
+        parts.append(made[task](json.loads((folder / "results.json").read_text(encoding="utf-8"))))
+    return "\n".join(parts)
+
+
+def small(results: Mapping[str, Any]) -> str:
+    """The section of small kicks: suppression beside the dose in the published unit."""
+    bound = 0.1
+    rows = [row for row in results["table"] if row["drift"] == results["drifts"][0]]
+    body = [
+        [row["title"], _ratio(row), f"{bound * row['dose_abs']:.4f}", _cell(row, "percent_off")]
+        for row in rows
+        if row["percent_off"]
+    ]
+    parts = [
+        f"## {results['title']}",
+        f"{results['summary']}. Published: a ratio of 20 at a mean |u| of .039, and of 27.27 with kicks of up to 1 "
+        "(above). The ratio is that of the rhythm without kicks to that with them.",
+        table(["arm", "suppression ratio", "mean |u|", "rhythm, % of OFF"], body),
+        results["verdict"]["headline"],
+        "\n".join(f"- {sentence}" for sentence in results["verdict"]["sentences"]),
+        *_made(results, "sync_rl_suppress"),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _ratio(row: Mapping[str, Any]) -> str:
+    value, low, high = (100.0 / row[key] for key in ("percent_off", "percent_off_hi", "percent_off_lo"))
+    return f"{value:.1f} [{low:.1f}, {high:.1f}]"
 
 
 def phases(results: Mapping[str, Any]) -> str:
@@ -96,7 +128,7 @@ def phases(results: Mapping[str, Any]) -> str:
     ]
     for drift in results["drifts"]:
         parts += [f"### DBS-Gym's phases, drift: {drift}", _drift_table(results, drift)]
-    parts += _made(results, next(page for page, task in SECTIONS.items() if task == results["task"]))
+    parts += _made(results, "sync_rl_suppress")
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

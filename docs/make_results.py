@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from control_page import TRAININGS, control, run, section  # beside this file
+from control_page import TRAININGS, control, run, sections  # beside this file
 
 from neurodrift.scenarios.cli.main import main as neurodrift
 from neurodrift.scenarios.infos import INFOS
@@ -110,7 +110,7 @@ def main() -> None:
         if name in TRAININGS:
             folder = run(name, chosen.runs, chosen.quick)
             results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-            more = section(name, chosen.runs, chosen.quick)
+            more = sections(name, chosen.runs, chosen.quick)
             if name == "pd_adbs_onoff":
                 from clinic_page import clinic  # beside this file
 

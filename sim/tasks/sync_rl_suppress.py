@@ -229,24 +229,45 @@ def _signed(key: Array) -> Array:
     return jax.random.uniform(key, (), minval=-1.0, maxval=1.0)
 
 
-class Phases(NamedTuple):
-    """The preset dbs_gym as a task by itself, for commands that take ``module:attribute``: episodes as long as DBS-Gym
-    evaluates (1000 of its units), and a dose that costs .5, with which half of it must be worth a quarter of the
-    rhythm. Pulses are of one sign: small ones do next to nothing and those of the other sign hold the rhythm back less
-    (-.5 leaves 64 %, .5 leaves 33), so that a policy that begins at none in the mean finds no way out."""
+class Variant(NamedTuple):
+    """A preset with options as a task by itself, for commands that take ``module:attribute``."""
 
-    title: str = "Suppression of synchrony in DBS-Gym's phases"
-    summary: str = "pulses that desynchronise 512 phase oscillators at known places (env0 of DBS-Gym, KDD 2025)"
-    n_windows: int = 1111
-    marker: str = "beta power"
-    marker_unit: str = "of the ensemble without pulses"
+    title: str
+    summary: str
+    n_windows: int
+    marker: str
+    marker_unit: str
+    preset: str
+    options: tuple[tuple[str, Any], ...] = ()
 
     def make(self, **options: Any) -> Loop:
-        return make("dbs_gym", **{"dose_weight": 0.5, "one_sign": True, **options})
+        return make(self.preset, **{**dict(self.options), **options})
 
     def draw(self, loop: Loop, key: Array, held_out: bool = False) -> Loop:
         return draw(loop, key, held_out)
 
 
-DBS_GYM = Phases()
-"""``neurodrift train ppo --task neurodrift.sim.tasks.sync_rl_suppress:DBS_GYM``"""
+DBS_GYM = Variant(
+    title="Suppression of synchrony in DBS-Gym's phases",
+    summary="pulses that desynchronise 512 phase oscillators at known places (env0 of DBS-Gym, KDD 2025)",
+    n_windows=1111,
+    marker="beta power",
+    marker_unit="of the ensemble without pulses",
+    preset="dbs_gym",
+    options=(("dose_weight", 0.5), ("one_sign", True)),
+)
+"""``neurodrift train ppo --task neurodrift.sim.tasks.sync_rl_suppress:DBS_GYM``: episodes as long as DBS-Gym evaluates
+(1000 of its units), and a dose that costs .5, with which half of it must be worth a quarter of the rhythm. Pulses are
+of one sign: small ones do next to nothing and those of the other sign hold the rhythm back less (-.5 leaves 64 %, .5
+leaves 33), so that a policy that begins at none in the mean finds no way out."""
+
+SMALL_KICKS = Variant(
+    title="Suppression of synchrony by small kicks",
+    summary="kicks of at most .1, a tenth of the published bound, that desynchronise 1000 relaxation oscillators",
+    n_windows=2000,
+    marker="collective rhythm",
+    marker_unit="of the ensemble without kicks",
+    preset="krylov",
+    options=(("bound", 0.1),),
+)
+"""Krylov's ensemble and reward with kicks of .1 at most: what it takes to suppress at a tenth of the dose."""
