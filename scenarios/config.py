@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..sim.errors import InputError
+from .budgets import SEPARATOR, split_arm
 from .contract import RunConfig, ScenarioInfo
 from .lookup import did_you_mean, is_plugin, load_attribute
 
@@ -55,7 +56,10 @@ def _methods(methods: Sequence[str] | None, info: ScenarioInfo) -> tuple[str, ..
     chosen = tuple(dict.fromkeys(methods))
     if not chosen:
         raise InputError(f"no method given; choose from {', '.join(info.methods)}")
-    for name in chosen:
+    for arm in chosen:
+        name, budget = split_arm(arm)
+        if SEPARATOR in arm and not info.budgets:
+            raise InputError(f"'{arm}': {info.name} knows no label budgets; leave '@{budget.name}' out")
         if name in info.methods:
             continue
         if is_plugin(name):

@@ -24,6 +24,7 @@ class ScenarioInfo:
     unit:             what intervals are taken over, "subject" or "session"
     quick_*:          what ``--quick`` runs instead
     jobs:             processes by default, where the machine has as many cores
+    budgets:          methods may be given a label budget, as in ``cft@10``
     """
 
     name: str
@@ -45,6 +46,7 @@ class ScenarioInfo:
     quick_severities: tuple[float, ...] | None = None
     quick_subjects: int = 6
     jobs: int = 1
+    budgets: bool = False
 
 
 class Configuration(Protocol):

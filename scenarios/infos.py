@@ -28,6 +28,7 @@ _simulated = functools.partial(
     n_subjects=16,
     n_seeds=1,
     jobs=2,
+    budgets=True,
 )
 
 _ALL = (
@@ -107,6 +108,7 @@ _ALL = (
         n_subjects=2,
         n_seeds=10,
         quick_severities=(0.0, 2.0),
+        budgets=True,
         reference="EEGMMIDB, Schalk et al. 2004, PhysioNet (ODC-By); sources estimated at the old positions, "
         "leadfield at the new.",
     ),
@@ -243,6 +245,12 @@ INTRACORTICAL = (
         reference="Vaidya et al. 2014, EMBC 4872; Perge et al. 2013, J. Neural Eng. 10:036004.",
     ),
 )
+
+# Decoders of spikes, which are none of the registry's either.
+OWN_DECODERS: dict[str, str] = {
+    "kalman": "Kalman filter of the velocity",
+    "linear": "linear decoder of the direction, smoothed",
+}
 
 # Methods of scenarios that are none of the registry's: title, summary, tag and labels, as tables show them.
 DAILY = "daily"

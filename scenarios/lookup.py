@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
+from .budgets import SEPARATOR, split_arm
 from .contract import Scenario, ScenarioInfo
 from .infos import INFOS, OWN_METHODS
 
@@ -99,7 +100,12 @@ def make_adapter(name: str) -> Any:
 
 
 def describe_method(name: str) -> dict[str, Any]:
-    """What tables say of a method of the registry or of a scenario's own: title, summary, tag, labels."""
+    """What tables say of a method of the registry or of a scenario's own: title, summary, tag, labels. Where a label
+    budget is given, it is in the title, and ``labels`` says what it asks for."""
+    if SEPARATOR in name:
+        method, budget = split_arm(name)
+        plain = describe_method(method) or {"title": method, "summary": "", "tag": "causal"}
+        return {**plain, "title": f"{plain['title']} ({budget.title})", "labels": budget.asks}
     from ..adaptation.registry import METHODS
 
     known = METHODS.get(name)

@@ -22,10 +22,12 @@ from ..sim.keys import stream_key
 from ..sim.plant import Plant, record
 from ..sim.recordings import Recording, load
 from ..sim.sources.replay import Replay
+from .budgets import split_arm
 from .contract import Cell, Notify, RunConfig, ScenarioInfo
 from .decoding import Stream, decode_stream, reveal
 from .infos import INFOS
 from .lookup import make_adapter
+from .revealed import reveal_within
 from .timing import time_methods
 from .truth import trajectory
 
@@ -248,13 +250,15 @@ def compare(
     labels = _reveal(
         keys, played.y[:, scored], setup.n_classes, config.label_delay, config.label_missing, config.label_noise
     )
-    stream = Stream(played.x[:, scored], labels, ends)
     for name in config.methods:
         notify(f"decoding with {name}")
+        method, budget = split_arm(name)
+        told, errors = reveal_within(keys, played.y[:, scored], labels, ends, split.n_before, budget)
+        stream = Stream(played.x[:, scored], told, ends, errors)
         if name == "oracle":
             proba, used = _oracle(setup, played, variables, calibration, stream, keys)
         else:
-            proba, used = _decode(make_adapter(name), setup.decoder, variables, calibration, stream, keys)
+            proba, used = _decode(make_adapter(method), setup.decoder, variables, calibration, stream, keys)
         arrays[f"proba/{name}"] = np.asarray(proba, np.float32)
         arrays[f"labels/{name}"] = np.asarray(used, np.int32)
     conditions = jax.tree.map(lambda a: np.asarray(a[:, scored]), played.conditions)
@@ -378,7 +382,7 @@ def _decode(
     adapter: Any, decoder: Any, variables: Variables, calibration: Trials, stream: Stream, keys: Array
 ) -> tuple[Array, Array]:
     one = functools.partial(decode_stream, adapter, decoder)
-    return jax.vmap(one, in_axes=(0, 0, Stream(0, 0, None), 0))(variables, calibration, stream, keys)  # type: ignore[arg-type]
+    return jax.vmap(one, in_axes=(0, 0, Stream(0, 0, None, 0), 0))(variables, calibration, stream, keys)  # type: ignore[arg-type]
 
 
 def _contrast(rms: Array, y: Array) -> np.ndarray:

@@ -167,6 +167,7 @@ def _info(file: str, drift: str, severity: float) -> ScenarioInfo:
         n_subjects=1,
         n_seeds=1,
         reference="the user's own recording",
+        budgets=True,
     )
 
 

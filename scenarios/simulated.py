@@ -21,10 +21,12 @@ from ..sim.errors import InputError
 from ..sim.head.montage import make_montage
 from ..sim.keys import stream_key
 from ..sim.plant import Epoch, Plant, run_trial
+from .budgets import split_arm
 from .contract import Cell, Notify, RunConfig, ScenarioInfo
 from .decoding import Stream, decode_stream, reveal
 from .infos import INFOS
 from .lookup import make_adapter
+from .revealed import reveal_within
 from .timing import time_methods
 from .truth import topography, trajectory
 
@@ -79,12 +81,14 @@ class SimulatedScenario:
     """Motor imagery of simulated people under a drift.
 
     make_drift(severity (), onset_s ()) -> tuple of processes; severity is traced, so one compilation serves all.
+    population: words of 32 bits, none for the published people; others draw others.
     """
 
     info: ScenarioInfo
     timeline: Timeline
     make_drift: Callable[[Array, Array], tuple[Any, ...]]
     people: People = POPULATION
+    population: tuple[int, ...] = dataclasses.field(default=(), repr=False)
 
     def plan(self, config: RunConfig) -> list[Cell]:
         if config.data is not None:
@@ -105,7 +109,7 @@ class SimulatedScenario:
         setup = Setup(self.timeline, self.people, config.decoder, config.quick)
         numbers = jnp.asarray([int(name[1:]) for name in cell.subjects])
         notify("drawing people")
-        keys = _person_keys(numbers, cell.seed)
+        keys = _person_keys(numbers, cell.seed, self.population)
         plants = _plants(setup, keys.person)
         notify("recording calibration")
         still = Recorder(setup, self.make_drift, plants, severity=0.0, onset_s=np.inf)
@@ -123,7 +127,9 @@ class SimulatedScenario:
         arrays: dict[str, np.ndarray] = {}
         for name in config.methods:
             notify(f"decoding with {name}")
-            stream = Stream(epochs.x, labels, ends)
+            method, budget = split_arm(name)
+            told, errors = reveal_within(keys.labels, epochs.label, labels, ends, self.timeline.n_before, budget)
+            stream = Stream(epochs.x, told, ends, errors)
             if name == "oracle":
                 blocks, block_of_trial = _oracle(still, keys, epochs.conditions, variables)
                 adapter = registry.method(name).make(
@@ -132,13 +138,13 @@ class SimulatedScenario:
                     labels=jnp.int32(self.timeline.n_calibration * self.timeline.oracle_blocks),
                 )
                 proba, used = _decode_each(adapter, setup.decoder, variables, calibration, stream, keys.adapter)
-            elif name == INVARIANT:
+            elif method == INVARIANT:
                 centred = calibration._replace(x=_centre(calibration.x))
                 source = _train(setup, centred, keys)
                 stream = stream._replace(x=_centre(stream.x))
                 proba, used = _decode(Composed(), setup.decoder, source, centred, stream, keys.adapter)
             else:
-                adapter = make_adapter(name)
+                adapter = make_adapter(method)
                 proba, used = _decode(adapter, setup.decoder, variables, calibration, stream, keys.adapter)
             arrays[f"proba/{name}"] = np.asarray(proba, np.float32)
             arrays[f"labels/{name}"] = np.asarray(used, np.int32)
@@ -225,10 +231,14 @@ class Keys(NamedTuple):
     adapter: Array
 
 
-def _person_keys(numbers: Array, seed: int) -> Keys:
+def _person_keys(numbers: Array, seed: int, population: tuple[int, ...] = ()) -> Keys:
+    root = jax.random.key(0)
+    for word in population:
+        root = jax.random.fold_in(root, np.uint32(word))
+
     def one(number: Array) -> Keys:
-        person = stream_key(jax.random.key(0), "person", number)
-        run = stream_key(stream_key(jax.random.key(0), "run", number), "seed", seed)
+        person = stream_key(root, "person", number)
+        run = stream_key(stream_key(root, "run", number), "seed", seed)
         return Keys(
             person, *(stream_key(run, name) for name in ("calibration", "session", "oracle", "labels", "adapter"))
         )
@@ -375,7 +385,7 @@ def _reveal_all(keys: Array, y: Array, delay: int, missing: float, noise: float)
 def _decode(adapter: Any, decoder: Any, variables: Variables, calibration: Trials, stream: Stream, keys: Array) -> Any:
     """One method on every person: the adapter is common, everything else has a leading person axis."""
     one = functools.partial(decode_stream, adapter, decoder)
-    return jax.vmap(one, in_axes=(0, 0, Stream(0, 0, None), 0))(variables, calibration, stream, keys)  # type: ignore[arg-type]
+    return jax.vmap(one, in_axes=(0, 0, Stream(0, 0, None, 0), 0))(variables, calibration, stream, keys)  # type: ignore[arg-type]
 
 
 @jax.jit

@@ -19,7 +19,7 @@ def _run(name, **choices):
 
 @pytest.fixture(scope="module")
 def cell():
-    methods = ("frozen", "ea", "recal10", "oracle")
+    methods = ("frozen", "ea", "recal10", "oracle", "cft@10", "errp@errors")
     return _run("mi_cap_shift", methods=methods, severities=(3.0,), subjects=3)[0]
 
 
@@ -44,6 +44,14 @@ def test_labels_are_counted_as_they_are_spent(cell):
     # nobody announces the slip: the next period begins a hundred trials after the calibration, and ten labels follow
     np.testing.assert_array_equal(arrays["labels/recal10"][:, 99:110], np.tile(np.arange(11), (3, 1)))
     assert set(arrays["labels/recal10"][:, 169]) == {10}
+
+
+def test_a_label_budget_is_spent_from_the_onset_on_and_errors_are_no_labels(cell):
+    _, arrays = cell
+    np.testing.assert_array_equal(arrays["labels/cft@10"][:, 49:61], np.tile([*range(11), 10], (3, 1)))
+    assert set(arrays["labels/cft@10"][:, 169]) == {10}
+    assert not arrays["labels/errp@errors"].any()
+    assert np.abs(arrays["proba/errp@errors"] - arrays["proba/frozen"]).max() > 0.05
 
 
 def test_methods_agree_with_frozen_until_they_have_learnt_something(cell):
