@@ -6,7 +6,7 @@ import shlex
 import pytest
 
 from neurodrift.scenarios.config import command_line, make_config, parse_names, parse_numbers, with_bounds
-from neurodrift.scenarios.infos import INFOS, OWN_METHODS
+from neurodrift.scenarios.infos import INFOS, OWN_DECODERS, OWN_METHODS
 from neurodrift.scenarios.lookup import did_you_mean, get_info, is_plugin, load_attribute
 from neurodrift.scenarios.provenance import code_version, data_version, versions
 from neurodrift.sim.errors import InputError
@@ -108,7 +108,7 @@ def test_every_listed_default_exists():
 
     for info in INFOS.values():
         assert set(info.methods) <= set(METHODS) | set(OWN_METHODS)
-        assert set(info.decoders) <= set(DECODERS)
+        assert set(info.decoders) <= set(DECODERS) | set(OWN_DECODERS)
         config = make_config(info.name, info)
         assert config == make_config(
             info.name, info, **{k: v for k, v in dataclasses.asdict(config).items() if k != "scenario"}
