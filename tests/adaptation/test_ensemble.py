@@ -58,19 +58,29 @@ def readouts(kernels):
     return Variables(stack.align, {**stack.params, "readout": readout}, stack.stats)
 
 
-def test_an_ensemble_finds_its_good_members_without_a_label():
+def test_weighted_votes_beat_equal_ones_where_members_err_independently():
+    accuracies = np.array([0.95, 0.6, 0.6, 0.55, 0.55])
+    votes, y = voters(np.random.default_rng(5), accuracies, accuracies, 600)
+    start = Votes(jnp.zeros(()), jnp.zeros((2, 5)), jnp.zeros((2, 5, 5)))
+    _, weights = jax.lax.scan(lambda s, p: (s.add(p), s.add(p).weights()), start, jnp.asarray(votes))
+    later = slice(200, None)  # when the weights are known
+    weighted = ((weights * votes).sum(1).argmax(-1) == y)[later].mean()
+    equal = (votes.mean(1).argmax(-1) == y)[later].mean()
+    assert weighted > equal + 0.05
+
+
+def test_members_that_err_together_are_taken_for_good_ones():
     rng = np.random.default_rng(2)
     y = rng.integers(0, 2, 300)
-    x = toy.windows(rng, y, spread=0.7)
-    good, useless = [[-2.0, 0.0], [2.0, 0.0]], [[0.0, -4.0], [0.0, 4.0]]
-    noise = [[0.5, -4.0], [-0.5, 4.0]]
-    ensemble = Ensemble(adapter=Composed(), n_members=5, members=readouts([good, useless, useless, noise]))
-    state = ensemble.init(toy.Toy(), toy.sure(), toy.calibration(rng), KEY)
-    state, _ = toy.run(ensemble, state, x)
-    weights = state.votes.weights()
-    np.testing.assert_allclose(weights.sum(0), 1.0, rtol=1e-5)
+    x = toy.windows(rng, y, centres=((-1.0, -0.3), (1.0, 0.3)), spread=0.7)
+    # Two that see the channel that tells the classes apart, three that see the other one.
+    kernels = [[[-3.0, 0.5], [3.0, -0.5]], *([[0.0, -s], [0.0, s]] for s in (2.0, 4.0, 8.0))]
+    ensemble = Ensemble(adapter=Composed(), n_members=5, members=readouts(kernels))
+    state, logits = toy.run(ensemble, toy.sure(), toy.calibration(rng), x)
+    assert state.votes.weights()[2:].sum(0).min() > 0.5
+    alone = (np.argmax(toy.logits(toy.sure(), x), -1) == y).mean()
+    assert (np.argmax(logits, -1) == y).mean() < alone - 0.05
     assert state.labels_used == 0
-    assert state.variables.align.shape == (5, 2, 2)
 
 
 def test_members_are_trained_from_other_seeds_and_the_first_is_the_one_given():
@@ -81,7 +91,7 @@ def test_members_are_trained_from_other_seeds_and_the_first_is_the_one_given():
     kernels = state.variables.params["readout"]["kernel"]
     np.testing.assert_array_equal(kernels[0], toy.sure().params["readout"]["kernel"])
     assert len({tuple(np.ravel(k)) for k in np.asarray(kernels)}) == 4
-    logits = jax.vmap(lambda v: jax.vmap(lambda x: toy.Toy().apply(v, x))(trials.x))(state.variables)
+    logits = jax.vmap(lambda v: toy.logits(v, trials.x))(state.variables)
     assert float((logits.argmax(-1) == trials.y).mean(1).min()) > 0.9
 
 
@@ -90,6 +100,8 @@ def test_an_ensemble_averages_probabilities_until_it_has_a_window_a_member():
     ensemble = Ensemble(adapter=Composed(), n_members=3, members=readouts([[[1.0, 0.0], [0.0, 1.0]]] * 2))
     state = ensemble.init(toy.Toy(), toy.sure(), toy.calibration(rng), KEY)
     x = toy.windows(rng, np.array([0]))[0]
-    each = [jax.nn.softmax(toy.Toy().apply(jax.tree.map(lambda a, i=i: a[i], state.variables), x)) for i in range(3)]
+    each = [
+        jax.nn.softmax(toy.logits(jax.tree.map(lambda a, i=i: a[i], state.variables), x[None])[0]) for i in range(3)
+    ]
     np.testing.assert_allclose(jax.nn.softmax(ensemble.predict(state, x)), np.mean(each, 0), rtol=1e-5)
     np.testing.assert_array_equal(ensemble.predict(state, x.at[0].set(jnp.nan)), 0.0)

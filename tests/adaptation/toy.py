@@ -77,10 +77,20 @@ def heard(x, session_end=False):
     return Feedback(jnp.int32(0), jnp.bool_(False), x, jnp.asarray(session_end))
 
 
-def run(adapter, state, x):
-    """(state after the windows x, logits of each before it was learnt from)."""
-
+@jax.jit
+def _run(adapter, decoder, variables, calibration, x):
     def trial(state, x):
         return adapter.update(state, x, heard(x)), adapter.predict(state, x)
 
-    return jax.jit(lambda state, x: jax.lax.scan(trial, state, x))(state, x)
+    return jax.lax.scan(trial, adapter.init(decoder, variables, calibration, jax.random.key(3)), x)
+
+
+def run(adapter, variables, calibration, x, decoder=None):
+    """(state after the windows x, logits of each before it was learnt from). Compiled once a kind of adapter."""
+    return _run(adapter, Toy() if decoder is None else decoder, variables, calibration, x)
+
+
+@jax.jit
+def logits(variables, x):
+    """Of windows x (n_trials, n_channels, N_TIMES), by the toy decoder."""
+    return jax.vmap(lambda x: Toy().apply(variables, x))(x)
