@@ -85,7 +85,7 @@ def sections(page: str, runs: Path, quick: bool) -> str:
 def small(results: Mapping[str, Any]) -> str:
     """The section of small kicks: suppression beside the dose in the published unit."""
     bound = 0.1
-    rows = [row for row in results["table"] if row["drift"] == results["drifts"][0]]
+    rows = [row for row in results["table"] if row["drift"] == next(iter(results["drifts"]))]
     body = [
         [row["title"], _ratio(row), f"{bound * row['dose_abs']:.4f}", _cell(row, "percent_off")]
         for row in rows
