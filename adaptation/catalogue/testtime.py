@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from ..contract import Adapter
 from ..methods.alignment import EuclideanAlignment
 from ..methods.alpha_bn import AlphaBN
 from ..methods.composed import Composed
@@ -17,7 +18,7 @@ from ..methods.ttime import ImbalancePrior
 from ..spec import MethodSpec, composed
 
 
-def _aligned(*parts: Callable[[], Any]) -> Callable[[], Composed]:
+def _aligned(*parts: Callable[[], Any]) -> Callable[[], Adapter]:
     return composed(EuclideanAlignment, *parts)
 
 
