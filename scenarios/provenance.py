@@ -14,6 +14,9 @@ _PRESENTATION = (
     *("scenarios/cli/", "scenarios/report/", "scenarios/bench/", "scenarios/check.py", "scenarios/laws.py"),
     *("scenarios/comparison.py", "scenarios/components.py", "scenarios/progress.py", "scenarios/rows.py"),
     *("scenarios/series.py", "scenarios/tables.py", "scenarios/verdict.py"),
+    *("scenarios/benchmark/measures.py", "scenarios/benchmark/plan.py", "scenarios/benchmark/ranking.py"),
+    *("scenarios/benchmark/results.py", "scenarios/benchmark/run.py", "scenarios/benchmark/text.py"),
+    "scenarios/benchmark/verdict.py",
 )
 _DISTRIBUTIONS = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy", "mne", "brian2", "gymnasium", "joblib")
 

@@ -1,4 +1,4 @@
-"""``neurodrift compare``: several runs side by side."""
+"""``neurodrift compare``: finished runs side by side, or methods x scenarios x label budgets run and ranked."""
 
 import dataclasses
 import sys
@@ -7,26 +7,65 @@ from typing import Annotated, Any
 
 import tyro
 
-from .parsing import Argument, Flag
+from .parsing import Argument, Count, Flag, Folder, Name, Names
 
 
 @dataclasses.dataclass
 class Options:
-    """Put the tables of several runs side by side; methods are ranked when every run is complete."""
+    """Put the tables of finished runs side by side; or, with --benchmark, --methods, --scenarios or --budgets, run
+    methods under drifts with label budgets and rank them.
 
-    folders: Argument[Annotated[tuple[Path, ...], tyro.conf.arg(metavar="DIR")]]
-    """folders of runs, of one scenario or of several"""
+    The same command again continues a benchmark where it was stopped.
+    """
+
+    folders: Argument[Annotated[tuple[Path, ...], tyro.conf.arg(metavar="DIR")]] = ()
+    """folders of finished runs, of one scenario or of several"""
+    benchmark: Flag = False
+    """run the benchmark"""
+    methods: Names = None
+    """methods, module:attribute of your own, or METHOD@BUDGET, with commas between (default: two dozen)"""
+    scenarios: Names = None
+    """scenarios, or SCENARIO=SEVERITY, with commas between (default: six)"""
+    budgets: Names = None
+    """label budgets: none, errors, 10, 20, delayed, full (default: all that mean something for a method)"""
+    decoder: Name = None
+    """the decoder that all methods start from (default: csp_lda)"""
+    subjects: Count = None
+    """people per scenario (default: the scenario's)"""
+    seeds: Count = None
+    """repetitions of each person (default: the scenario's)"""
+    secret_file: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
+    """draw people nobody has seen from the secret in this file; the report holds its commitment only"""
+    out: Folder = None
+    """folder for the benchmark (default: runs/benchmark-ID)"""
+    jobs: Count = None
+    """cells run in this many processes (default: the scenario's)"""
+    quick: Flag = False
+    """three scenarios, six people, the main methods: to see it work"""
     json: Flag = False
-    """print JSON instead of a table"""
+    """print JSON instead of tables"""
 
 
 def execute(options: Options) -> int:
-    """Print the joined table."""
+    """Print the joined table, or run the benchmark and print its leaderboard."""
     from ...sim.errors import InputError
+
+    asked = options.benchmark or any(
+        value is not None for value in (options.methods, options.scenarios, options.budgets, options.secret_file)
+    )
+    if asked and options.folders:
+        raise InputError(
+            f"compare got {len(options.folders)} folder(s) and options of the benchmark: either compare finished runs, "
+            "or run the benchmark"
+        )
+    if asked:
+        return _benchmark(options)
     from ..comparison import compare
 
     if len(options.folders) < 2:
-        raise InputError(f"compare got {len(options.folders)} folder(s): wanted two or more, such as runs/A runs/B")
+        raise InputError(
+            f"compare got {len(options.folders)} folder(s): wanted two or more, such as runs/A runs/B, or --benchmark"
+        )
     found = compare(list(options.folders))
     if options.json:
         import json
@@ -42,6 +81,43 @@ def execute(options: Options) -> int:
             at = "" if level["severity"] is None else f" at {level['severity']:g}"
             print(f"{run['folder']}, {run['scenario']}{at}, best first: {', '.join(level['methods'])}")
     return 0
+
+
+def _benchmark(options: Options) -> int:
+    from .environment import prepare
+
+    prepare()
+    from ..benchmark import make_plan, read_secret, run_benchmark
+    from ..config import parse_names
+    from ..contract import digest
+    from ..progress import for_terminal
+    from ..provenance import code_version
+    from .finish import carry_out
+
+    methods, scenarios, budgets = (
+        None if text is None else parse_names(text) for text in (options.methods, options.scenarios, options.budgets)
+    )
+    secret = None if options.secret_file is None else read_secret(options.secret_file)
+    plan = make_plan(
+        methods=methods,
+        scenarios=scenarios,
+        budgets=budgets,
+        decoder=options.decoder,
+        subjects=options.subjects,
+        seeds=options.seeds,
+        quick=options.quick,
+        secret=secret,
+    )
+    run_id = digest([[run.to_json() for run in plan.runs], code_version()])[:8]
+    out = options.out or Path("runs") / f"benchmark-{run_id}"
+    for method, reason in plan.left_out.items():
+        print(f"{method} is left out: {reason}", file=sys.stderr)
+    return carry_out(
+        lambda: run_benchmark(plan, out, jobs=options.jobs, progress=for_terminal),
+        out,
+        options.json,
+        "the same command again",
+    )
 
 
 def _table(found: dict[str, Any]) -> None:

@@ -1,0 +1,299 @@
+"""The figures of a benchmark, each from its ``results.json`` alone."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import draw
+from .text import MINUS, severity_label
+
+WIDTH = 12.0  # inches
+ROW = 0.19  # inches a line of text takes
+COLOURS = {
+    "none": "#0072B2",
+    "errors": "#CC79A7",
+    "10": "#E69F00",
+    "20": "#D55E00",
+    "delayed": "#999933",
+    "full": "#009E73",
+}
+GREY = "#bbbbbb"
+NAMED = 3  # lines that a panel names, besides the bounds
+MOST_ROWS = 44  # of the map; with more arms it leaves the budgets between none and full out
+
+
+class Drawing(NamedTuple):
+    """What a page draws as SVG and the docs as PNG: a name, inches, ``paint(figure)``, and what it shows in words."""
+
+    name: str
+    size: tuple[float, float]
+    paint: draw.Draw
+    alt: str
+
+
+def svg(drawing: Drawing | None) -> str:
+    """The drawing as an element of a page; nothing where there is none."""
+    return "" if drawing is None else draw.svg(*drawing)
+
+
+def _methods(results: Mapping[str, Any], budget: str | None = None) -> list[Mapping[str, Any]]:
+    rows = [row for row in results["leaderboard"] if row["role"] == "method"]
+    return [row for row in rows if budget in (None, row["budget"])]
+
+
+def _budgets(results: Mapping[str, Any]) -> list[str]:
+    there = {row["budget"] for row in _methods(results)}
+    return [name for name in results["budgets"] if name in there]
+
+
+def leaderboard(results: Mapping[str, Any]) -> Drawing | None:
+    """Gain over frozen with its interval, a line per arm, a block per budget."""
+    blocks = [(name, _methods(results, name)) for name in _budgets(results)]
+    oracle = next(row for row in results["leaderboard"] if row["role"] == "oracle")
+    n_lines = sum(len(rows) + 1 for _, rows in blocks) + 1
+    height = ROW * n_lines + 0.75
+
+    def paint(figure: Any) -> None:
+        ax = figure.add_axes((0.27, 0.5 / height, 0.7, (height - 0.65) / height))
+        y, names = 0.0, []
+        for budget, rows in blocks:
+            title = results["budgets"][budget]["title"]
+            ax.text(-0.01, y, title, transform=ax.get_yaxis_transform(), ha="right", va="center", fontweight="bold")
+            y += 1
+            for row in rows:
+                _interval(ax, row, y, COLOURS[budget])
+                names.append((y, row["title"]))
+                y += 1
+        _interval(ax, oracle, y, "black")
+        names.append((y, "Oracle"))
+        ax.axvline(0, color="#777777", linewidth=1.6)
+        ax.set_yticks([at for at, _ in names], [name for _, name in names])
+        ax.set_ylim(y + 0.7, -0.7)
+        ax.tick_params(axis="y", length=0)
+        ax.set_xlabel("points over frozen, all trials after the onset")
+
+    return Drawing("leaderboard", (WIDTH, height), paint, "Gain over frozen of every method, by label budget")
+
+
+def _interval(ax: Any, row: Mapping[str, Any], y: float, colour: str) -> None:
+    value, lo, hi = (row[f"gain{end}"] for end in ("", "_lo", "_hi"))
+    if lo is not None and hi is not None:
+        ax.plot([100 * lo, 100 * hi], [y, y], color=colour, linewidth=1.6, solid_capstyle="butt")
+    ax.plot([100 * value], [y], "o", color=colour, markersize=4.5)
+
+
+def critical_difference(results: Mapping[str, Any]) -> Drawing | None:
+    """Mean ranks on an axis per budget, bars over those that cannot be told apart; empty with too few to rank."""
+    found = results["ranks"]
+    if not found:
+        return None
+    heights = [0.95 + ROW * ((len(one["arms"]) + 1) // 2) + 0.09 * len(one["groups"]) for one in found]
+    total = sum(heights) + 0.1
+
+    def paint(figure: Any) -> None:
+        top = total - 0.05
+        for one, height in zip(found, heights):
+            ax = figure.add_axes((0.0, (top - height) / total, 1.0, height / total))
+            ax.set_xlim(0, WIDTH)
+            ax.set_ylim(height, 0)
+            ax.axis("off")
+            _diagram(ax, one, results["budgets"][one["budget"]]["title"])
+            top -= height
+
+    return Drawing("ranks", (WIDTH, total), paint, "Critical difference diagrams, one for each label budget")
+
+
+def _diagram(ax: Any, one: Mapping[str, Any], title: str) -> None:
+    """In inches: the axis from rank 1 (right) to the last, methods on both sides."""
+    k = len(one["arms"])
+    left, right, line = 3.3, WIDTH - 3.3, 0.62
+
+    def at(value: float) -> float:
+        return right - (value - 1) / max(k - 1, 1) * (right - left)
+
+    p = one["p"]
+    differ = f"Friedman p {'< 0.001' if p < 0.001 else f'= {p:.3f}'}, {one['n_people']} people"
+    ax.text(0.1, 0.14, title, fontweight="bold", fontsize=9, va="center")
+    ax.text(0.1, 0.34, differ, fontsize=7, color="#5a5a5a", va="center")
+    ax.plot([left, right], [line, line], color="black", linewidth=1.2)
+    step = max(1, -(-k // 16))
+    for value in range(1, k + 1, step):
+        ax.plot([at(value)] * 2, [line - 0.06, line], color="black", linewidth=1)
+        ax.text(at(value), line - 0.1, str(value), ha="center", va="bottom", fontsize=7)
+    span = min(one["critical"] / max(k - 1, 1) * (right - left), right - left)
+    ax.plot([left, left + span], [0.2, 0.2], color="black", linewidth=1.6)
+    for x in (left, left + span):
+        ax.plot([x, x], [0.15, 0.25], color="black", linewidth=1)
+    wide = "" if one["critical"] <= k - 1 else ", wider than the axis"
+    ax.text(left + span + 0.08, 0.2, f"CD {one['critical']:.2f}{wide}", va="center", fontsize=7)
+    bar = line + 0.1
+    by_name = dict(zip(one["arms"], one["mean_rank"]))
+    for group in one["groups"]:
+        first, last = at(by_name[group[0]]), at(by_name[group[-1]])
+        ax.plot([first + 0.04, last - 0.04], [bar, bar], color="#444444", linewidth=2.6, solid_capstyle="butt")
+        bar += 0.09
+    order = np.argsort(one["mean_rank"], kind="stable")
+    n_right = (k + 1) // 2
+    for i, index in enumerate(order):
+        value, name = one["mean_rank"][index], one["titles"][index]
+        on_right = i < n_right
+        level = bar + 0.08 + ROW * (i if on_right else k - 1 - i)
+        edge = right + 0.1 if on_right else left - 0.1
+        frozen = one["arms"][index] == "frozen"
+        colour = "#777777" if frozen else COLOURS[one["budget"]]
+        ax.plot([at(value), at(value), edge], [line, level, level], color=colour, linewidth=0.8)
+        side = {"ha": "left" if on_right else "right", "va": "center", "fontsize": 7.5}
+        text = f"{value:.1f}  {name}" if on_right else f"{name}  {value:.1f}"
+        ax.text(edge + (0.06 if on_right else -0.06), level, text, fontweight="bold" if frozen else None, **side)
+
+
+def recovery(results: Mapping[str, Any]) -> Drawing | None:
+    """Share of drifting streams recovered by trials since the onset, a panel per budget; empty where nothing drifts."""
+    curves = {curve["arm"]: curve for curve in results["kaplan_meier"]}
+    if not curves:
+        return None
+    budgets = _budgets(results)
+    rows = -(-len(budgets) // 2)
+
+    def paint(figure: Any) -> None:
+        named = []
+        for ax, budget in zip(draw.panels(figure, len(budgets), min(len(budgets), 2)), budgets):
+            ax.set_ylim(-2, 102)
+            mine = _methods(results, budget)
+            shown = [("frozen", "Frozen", draw.FROZEN)]
+            shown += [
+                (row["arm"], row["title"], {"color": colour, "linewidth": 1.5, "zorder": 2.4})
+                for row, colour in zip(mine[:NAMED], draw.PALETTE)
+            ]
+            shown += [("oracle", "Oracle", draw.ORACLE)]
+            for row in mine[NAMED:]:
+                _step(ax, curves[row["arm"]], {"color": GREY, "linewidth": 0.7, "zorder": 2.1})
+            named.append((ax, [(_step(ax, curves[arm], style), title, style) for arm, title, style in shown]))
+            ax.axhline(50, color="#999999", linewidth=0.8, linestyle=":")
+            ax.set_xlim(0, max(curve["watched"] for curve in curves.values()))
+            ax.set_title(results["budgets"][budget]["title"])
+            ax.set_xlabel("trials since the onset")
+            ax.set_ylabel("recovered, % of streams")
+        for ax, ends in named:
+            draw.label_lines(ax, ends)
+
+    size = (WIDTH, 2.9 * rows + 0.1) if len(budgets) > 1 else (WIDTH, 3.6)
+    return Drawing("recovery", size, paint, "Share of streams recovered by trials since the onset")
+
+
+def _step(ax: Any, curve: Mapping[str, Any], style: Mapping[str, Any]) -> float:
+    x = np.append(curve["trial"], curve["watched"])
+    y = 100 * (1 - np.array(curve["unrecovered"]))
+    ax.step(x, np.append(y, y[-1]), where="post", **style)
+    return float(y[-1])
+
+
+def frontier(results: Mapping[str, Any]) -> Drawing | None:
+    """Gain against labels used, a point per arm; those on the frontier are named and joined."""
+    rows = _methods(results)
+    best: list[Mapping[str, Any]] = []
+    for row in sorted(rows, key=lambda row: (row["labels"], -row["gain"])):
+        if not best or row["gain"] > best[-1]["gain"]:
+            best.append(row)
+    named = {row["arm"]: row for row in best}
+    for budget in _budgets(results):
+        first = _methods(results, budget)[0]
+        named.setdefault(first["arm"], first)
+
+    def paint(figure: Any) -> None:
+        ax = draw.grid_of(figure, 1, 1)[0, 0]
+        for budget in _budgets(results):
+            mine = _methods(results, budget)
+            x, y = [row["labels"] for row in mine], [100 * row["gain"] for row in mine]
+            title = results["budgets"][budget]["title"]
+            ax.plot(x, y, "o", color=COLOURS[budget], markersize=5, alpha=0.85, label=title, zorder=2.4)
+        x = [row["labels"] for row in best] + [max(row["labels"] for row in rows)]
+        ax.step(x, [100 * row["gain"] for row in best] + [100 * best[-1]["gain"]], where="post", color="#444444")
+        ax.axhline(0, **draw.FROZEN)
+        oracle = next(row for row in results["leaderboard"] if row["role"] == "oracle")
+        ax.axhline(100 * oracle["gain"], **draw.ORACLE)
+        low, high = ax.get_ylim()
+        ax.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
+        ax.margins(x=0.04)
+        ends = [(0.0, "Frozen", draw.FROZEN), (100 * oracle["gain"], "Oracle", draw.ORACLE)]
+        draw.label_lines(ax, ends)
+        _names(ax, list(named.values()))
+        ax.set_xlabel("labels used after the onset, mean of scenarios and people")
+        ax.set_ylabel("points over frozen")
+        ax.legend(loc="lower right", fontsize=7, ncols=2)
+
+    return Drawing("frontier", (WIDTH, 4.6), paint, "Gain over frozen against labels used")
+
+
+def _names(ax: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Names beside points, moved apart up and down where points are close."""
+    low, high = ax.get_ylim()
+    groups: dict[int, list[Mapping[str, Any]]] = {}
+    span = max((row["labels"] for row in rows), default=0.0) or 1.0
+    for row in rows:
+        groups.setdefault(round(4 * row["labels"] / span), []).append(row)
+    for some in groups.values():
+        at = draw.spread([100 * row["gain"] for row in some], 0.045 * (high - low), low, high)
+        for row, y in zip(some, at):
+            right = row["labels"] < 0.75 * span
+            ax.annotate(
+                row["title"],
+                (row["labels"], 100 * row["gain"]),
+                (row["labels"] + (0.012 if right else -0.012) * span, y + 0.022 * (high - low)),
+                fontsize=7,
+                color=COLOURS[row["budget"]],
+                va="center",
+                ha="left" if right else "right",
+            )
+
+
+def drift_map(results: Mapping[str, Any]) -> Drawing | None:
+    """Gain of every arm in every scenario, as numbers on colour."""
+    methods = _methods(results)
+    if len(methods) > MOST_ROWS:
+        methods = [row for row in methods if row["budget"] in ("none", "errors", "full")]
+    rows = [*methods, next(row for row in results["leaderboard"] if row["role"] == "oracle")]
+    scenarios = results["scenarios"]
+    by = {(place["arm"], place["scenario"]): place for place in results["map"]}
+    gains = 100 * np.array([[by[row["arm"], s["scenario"]]["gain"] for s in scenarios] for row in rows])
+    most = max(float(np.abs(gains).max()), 1.0)
+    height = ROW * len(rows) + 0.75
+
+    def paint(figure: Any) -> None:
+        ax = figure.add_axes((0.34, 0.1 / height, 0.62, (height - 0.65) / height))
+        ax.imshow(gains, cmap="RdBu", vmin=-most, vmax=most, aspect="auto", interpolation="nearest")
+        for i, row in enumerate(rows):
+            for j, scenario in enumerate(scenarios):
+                place = by[row["arm"], scenario["scenario"]]
+                sure = place["gain_lo"] is not None and (place["gain_lo"] > 0 or place["gain_hi"] < 0)
+                value = gains[i, j]
+                text = f"{value:+.1f}".replace("-", MINUS) if round(value, 1) else "0"
+                dark = abs(value) > 0.6 * most
+                ax.text(
+                    j,
+                    i,
+                    text,
+                    ha="center",
+                    va="center",
+                    fontsize=7.5,
+                    color="white" if dark else "black",
+                    fontweight="bold" if sure else "normal",
+                )
+        heads = [
+            f"{s['scenario']}\n{severity_label(s['severity'], s['severity_unit']) if s['drifting'] else 'no drift'}"
+            for s in scenarios
+        ]
+        ax.set_xticks(range(len(scenarios)), heads)
+        ax.xaxis.tick_top()
+        labels = [row["title"] + (f" ({row['feedback']})" if row["role"] == "method" else "") for row in rows]
+        ax.set_yticks(range(len(rows)), labels)
+        ax.tick_params(length=0)
+        ax.grid(False)
+        for side in ax.spines.values():
+            side.set_visible(False)
+        changes = [i for i in range(1, len(rows)) if rows[i]["budget"] != rows[i - 1]["budget"] or i == len(rows) - 1]
+        for i in changes:
+            ax.axhline(i - 0.5, color="white", linewidth=3)
+
+    return Drawing("map", (WIDTH, height), paint, "Gain over frozen of every method in every scenario")
