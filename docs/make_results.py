@@ -22,6 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from control_page import TRAININGS, control, run, sections  # beside this file
+from recalibration_page import NAME as RECALIBRATION
+from recalibration_page import recalibration
+from recalibration_page import run as run_recalibration
 
 from neurodrift.scenarios.cli.main import main as neurodrift
 from neurodrift.scenarios.infos import INFOS
@@ -78,7 +81,7 @@ average; {UNDEFINED} not defined, the reason is in `results.json`."""
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = [*INFOS, *TRAININGS, "tutorial", "benchmarks", "validation", "gallery"]
+    parts = [*INFOS, *TRAININGS, RECALIBRATION, "tutorial", "benchmarks", "validation", "gallery"]
     parser.add_argument("--only", default=",".join(parts), help=f"some of {', '.join(parts)}, with commas")
     parser.add_argument("--runs", type=Path, default=Path("runs/docs"), help="folder for the runs")
     parser.add_argument("--jobs", type=int, default=1)
@@ -106,6 +109,10 @@ def main() -> None:
         if name == "gallery":
             if neurodrift(["gallery", "--out", str(HERE.parent / "gallery")]) != 0:
                 raise SystemExit("the gallery could not be drawn")
+            continue
+        if name == RECALIBRATION:
+            found = run_recalibration(chosen.runs, chosen.jobs, chosen.quick)
+            (HERE / f"{name}.md").write_text(recalibration(found, HERE), encoding="utf-8")
             continue
         if name in TRAININGS:
             folder = run(name, chosen.runs, chosen.quick)
@@ -313,7 +320,11 @@ def markdown(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
 
 def index() -> str:
     """The list of the pages that exist."""
-    names = [name for name in (*INFOS, *TRAININGS, "validation", "benchmarks") if (HERE / f"{name}.md").exists()]
+    names = [
+        name
+        for name in (RECALIBRATION, *INFOS, *TRAININGS, "validation", "benchmarks")
+        if (HERE / f"{name}.md").exists()
+    ]
     listed = "\n".join(names)
     return f"""\
 # Results

@@ -121,6 +121,17 @@ def test_the_adapter_of_the_how_to_undoes_a_change_of_gain(examples):
     np.testing.assert_allclose(state.variables.align @ jnp.diag(gain[:, 0]), variables.align, atol=0.1)
 
 
+def test_the_method_of_the_how_to_is_ranked_and_mends_a_moved_cap(examples, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = runpy.run_path(str(examples / "rank_my_method.py"))
+    gain = made["gain"]
+    assert set(gain) == {"frozen", "my_method:method@none", "ea@none", "oracle"}
+    assert made["results"]["complete"]
+    # at 2 cm alignment wins a few points back from frozen, two people are two dozen errors
+    assert gain["my_method:method@none"] > 0.0
+    assert gain["oracle"] > 0.0
+
+
 def test_the_drift_of_the_how_to_keeps_every_law_and_acts_on_the_plant(examples):
     kind, broken = _kept(_load(examples / "my_drift.py").Breathing)
     assert (kind, broken) == ("drift", [])
