@@ -38,6 +38,10 @@ class Options:
     """control windows of an episode (default: the task's)"""
     cost_limit: Number = None
     """what a constrained algorithm keeps the mean cost of a window below (default: 0.05)"""
+    std: Number = None
+    """deviation that PPO's actions begin with, the largest amplitude being 1 (default: 0.6)"""
+    anneal: Flag = False
+    """let PPO's learning rate fall to a twentieth over --steps"""
     out: Folder = None
     """folder for checkpoints and policies (default: runs/train-ALGORITHM-TASK)"""
     resume: Flag = False
@@ -68,6 +72,10 @@ def execute(options: Options) -> int:
     limit = (COST_LIMIT if options.cost_limit is None else options.cost_limit) if constrained else None
     if limit is not None and not 0 <= limit < float("inf"):
         raise InputError(f"--cost-limit is {limit:g}: wanted a finite number, 0 or more")
+    if (options.std is not None or options.anneal) and not algorithm.endswith("ppo"):
+        raise InputError(f"--std and --anneal are of PPO; train ppo or recurrent-ppo, or leave them out of {algorithm}")
+    if options.std is not None and not 0.05 <= options.std <= 2:
+        raise InputError(f"--std is {options.std:g}: wanted 0.05 to 2")
     from .environment import prefer_small_loops, prepare
 
     prepare()
@@ -78,7 +86,8 @@ def execute(options: Options) -> int:
 
     recipe = Recipe(
         task=options.task, algorithm=algorithm, seeds=options.seeds, n_envs=options.envs,
-        n_windows=int(options.windows or spec.n_windows), cost_limit=limit,
+        n_windows=int(options.windows or spec.n_windows), cost_limit=limit, std=options.std,
+        anneal=steps if options.anneal else None,
     )  # fmt: skip
     out = options.out or Path("runs") / f"train-{algorithm}-{options.task.partition(':')[0]}"
     line = _Line()

@@ -29,7 +29,8 @@ class Recipe:
     """What a training depends on, apart from the code and how long it goes on.
 
     n_envs: environments side by side for each seed; seeds: trained side by side; cost_limit: what the mean cost of a
-    control window is to stay below, None for no constraint.
+    control window is to stay below, None for no constraint. Of PPO: std, the deviation that the actions begin with
+    (None for the algorithm's own); anneal, environment steps over which the learning rate falls to a twentieth.
     """
 
     task: str
@@ -38,10 +39,14 @@ class Recipe:
     n_envs: int
     n_windows: int
     cost_limit: float | None = None
+    std: float | None = None
+    anneal: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A dict of JSON types."""
-        return dataclasses.asdict(self)
+        settings = dataclasses.asdict(self)
+        # left out where nothing was said, so that older trainings go on
+        return {k: v for k, v in settings.items() if v is not None or k not in ("std", "anneal")}
 
     @property
     def base(self) -> str:
@@ -68,10 +73,14 @@ def make_algorithm(recipe: Recipe) -> Any:
     common: dict[str, Any] = {"n_envs": recipe.n_envs, "stagger": recipe.n_windows, "limit": limit}
     parts = max(n for n in (1, 2, 4) if recipe.n_envs % n == 0)
     bank = min(recipe.n_envs, 64)
-    if recipe.base == "ppo":
-        return PPO(**common, n_steps=32, n_minibatches=parts, n_bank=bank)
-    if recipe.base == "recurrent-ppo":
-        return PPO(**common, n_steps=64, n_minibatches=parts, recurrent=32, n_bank=bank)
+    if recipe.base.endswith("ppo"):
+        recurrent = recipe.base == "recurrent-ppo"
+        n_steps = 64 if recurrent else 32
+        if recipe.std is not None:
+            common["std"] = recipe.std
+        if recipe.anneal is not None:
+            common["anneal"] = recipe.anneal / (n_steps * recipe.n_envs)
+        return PPO(**common, n_steps=n_steps, n_minibatches=parts, recurrent=32 * recurrent, n_bank=bank)
     if recipe.base == "sac":
         return SAC(**common, n_bank=bank)
     return ShortHorizon(**common, n_bank=bank)

@@ -38,7 +38,7 @@ class Family(NamedTuple):
 FAMILIES: dict[str, Family] = {
     # the newest of a history of the mean field, against which the kicks go
     **dict.fromkeys(
-        ("sync_rl_suppress", "neurodrift.sim.tasks.sync_rl_suppress:SMALL_KICKS"), Family(("proportional",), -1, -1.0)
+        ("sync_rl_suppress", "neurodrift.sim.tasks.sync_rl_suppress:SPARING"), Family(("proportional",), -1, -1.0)
     ),
     # set points far below what there is leave a level in the mean, without which nothing is suppressed there
     "neurodrift.sim.tasks.sync_rl_suppress:DBS_GYM": Family(("proportional", "pi", "constant"), -1, beyond=2.0),
