@@ -227,6 +227,20 @@ def test_the_evaluation_of_the_how_to_finds_what_stimulation_leaves(examples):
     assert 10 < continuous["percent_off"] < 40
 
 
+def test_the_guard_of_the_how_to_keeps_what_alignment_loses_on_one_class(examples):
+    made = runpy.run_path(str(examples / "guard.py"))
+    accuracy = made["accuracy"]
+    assert accuracy["riemann"] < accuracy["frozen"] - 0.2
+    assert accuracy["riemann_guarded"] >= 0.95 * accuracy["frozen"]
+    assert made["told"].is_source
+    assert made["told"].negative_transfer
+
+
+def test_the_monitor_of_the_how_to_sees_the_drift(examples):
+    alarm = runpy.run_path(str(examples / "monitors.py"))["alarm"]
+    assert 100 <= alarm[0] < 150
+
+
 def test_the_notebook_beats_chance_and_shows_what_the_tutorial_tells(monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "Agg")
     made = runpy.run_path(str(ROOT / "notebooks/first_drift_scenario.py"))
