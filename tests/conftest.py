@@ -7,6 +7,13 @@ from pathlib import Path
 
 import pytest
 
+QUICK_METHODS = (
+    "frozen", "recal10", "scratch20", "ea", "riemann", "adabn", "cft", "ea_cft", "riemann_online", "pmean", "pcovmean",
+    "mdwm", "coral", "spdbn", "ttime", "errp", "whiten", "ea_guarded", "oracle",
+)  # fmt: skip
+"""One of each rule that has code of its own: what every method must keep, the others keep under `pytest -m slow`."""
+OF_EVERY_METHOD = ("tests/laws/test_components.py", "tests/laws/test_plant.py", "tests/adaptation/test_methods.py")
+
 LARGEST = 3e9
 """Bytes of memory above which a process lets go of what it has compiled."""
 
@@ -23,3 +30,12 @@ def _bounded_memory():
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:
             trim(0)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    for item in items:
+        params = getattr(getattr(item, "callspec", None), "params", {})
+        of_method = "name" in params and params.get("kind", "adapter") == "adapter"
+        if of_method and item.nodeid.startswith(OF_EVERY_METHOD) and params["name"] not in QUICK_METHODS:
+            item.add_marker(pytest.mark.slow)
