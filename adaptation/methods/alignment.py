@@ -39,9 +39,7 @@ def calibration_mean(calibration: Trials, mean: str = "euclidean", n_blocks: int
     raise InputError(f"mean {mean!r} is unknown; use 'euclidean' or 'riemannian'.")
 
 
-def with_alignment(
-    variables: Variables, calibration: Trials, mean: str = "euclidean", n_blocks: int = 1
-) -> Variables:
+def with_alignment(variables: Variables, calibration: Trials, mean: str = "euclidean", n_blocks: int = 1) -> Variables:
     """``variables`` with ``align`` the inverse square root of the calibration windows' mean covariance.
 
     "euclidean" is the reference of Euclidean alignment (He & Wu 2020), "riemannian" that of recentering

@@ -34,7 +34,7 @@ def _detection(mine: Traces, off: Traces, window_s: float, weights: Weights) -> 
         **_ends("detected", ratio_over(detected, seizures.mean(0), weights)),
         "delay_s": float(np.median(late)) if late.size else None,
         **_ends("false_per_day", ratio_over(24.0 * false, hours.mean(0), weights)),
-        "n_seizures": int(seizures[0].sum()),
+        "n_seizures": int(counts[1, 0].sum()),
     }
     if row["detected"] is None:
         row["detected_reason"] = NONE_SEEN
