@@ -22,6 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from control_page import TRAININGS, control, run, sections  # beside this file
+from eegmmidb_page import NAME as EEGMMIDB
+from eegmmidb_page import measure as measure_eegmmidb
+from eegmmidb_page import page as eegmmidb
 from recalibration_page import NAME as RECALIBRATION
 from recalibration_page import recalibration
 from recalibration_page import run as run_recalibration
@@ -82,7 +85,10 @@ average; {UNDEFINED} not defined, the reason is in `results.json`."""
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parts = [*INFOS, *TRAININGS, RECALIBRATION, "tutorial", "benchmarks", "validation", "gallery"]
-    parser.add_argument("--only", default=",".join(parts), help=f"some of {', '.join(parts)}, with commas")
+    parser.add_argument(
+        "--only", default=",".join(parts), help=f"some of {', '.join(parts)}, with commas; with --data {EEGMMIDB} too"
+    )
+    parser.add_argument("--data", type=Path, help=f"folder of EEGMMIDB's recordings, for {EEGMMIDB}")
     parser.add_argument("--runs", type=Path, default=Path("runs/docs"), help="folder for the runs")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--quick", action="store_true")
@@ -109,6 +115,11 @@ def main() -> None:
         if name == "gallery":
             if neurodrift(["gallery", "--out", str(HERE.parent / "gallery")]) != 0:
                 raise SystemExit("the gallery could not be drawn")
+            continue
+        if name == EEGMMIDB:
+            if chosen.data is None:
+                raise SystemExit(f"{EEGMMIDB} needs --data, the folder of the recordings")
+            (HERE / f"{name}.md").write_text(eegmmidb(measure_eegmmidb(chosen.data)), encoding="utf-8")
             continue
         if name == RECALIBRATION:
             found = run_recalibration(chosen.runs, chosen.jobs, chosen.quick)
@@ -322,7 +333,7 @@ def index() -> str:
     """The list of the pages that exist."""
     names = [
         name
-        for name in (RECALIBRATION, *INFOS, *TRAININGS, "validation", "benchmarks")
+        for name in (RECALIBRATION, *INFOS, EEGMMIDB, *TRAININGS, "validation", "benchmarks")
         if (HERE / f"{name}.md").exists()
     ]
     listed = "\n".join(names)
