@@ -125,7 +125,7 @@ def test_the_method_of_the_how_to_is_ranked_and_mends_a_moved_cap(examples, tmp_
     monkeypatch.chdir(tmp_path)
     made = runpy.run_path(str(examples / "rank_my_method.py"))
     gain = made["gain"]
-    assert set(gain) == {"frozen", "my_method:method@none", "ea@none", "oracle"}
+    assert set(gain) == {"frozen", "my_method:method@none", "oracle"}
     assert made["results"]["complete"]
     # at 2 cm alignment wins a few points back from frozen, two people are two dozen errors
     assert gain["my_method:method@none"] > 0.0

@@ -33,6 +33,8 @@ def lines(results: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], list[str]
 
 
 def _cell(row: Mapping[str, Any], column: Column) -> str:
+    if column.key == "labels" and row["role"] == "oracle":
+        return UNDEFINED  # its labels are those of another recording
     if column.key == "p_holm" and row.get("p_holm") is not None and row["p_holm"] < 0.001:
         return "< 0.001"
     if column.key == "ttr90_trials" and row.get("ttr90_trials") is None and row.get("n_streams"):
