@@ -51,6 +51,8 @@ REFERENCE = {
 GOALS = {
     "PPO on the linear plant, 1024 lanes, peer with minibatches of 64": "x 50",
     "EEGNet predict, batch 1, p99": "< 4",
+    "EEGNet alignment + predict, p50": "< 1",
+    "EEGNet alignment + predict, p99": "< 4",
     "EEGNet training step, batch 1, p50": "x 3",
     "EEGNet training step, batch 8, p50": "x 6",
     "EEGNet training step, batch 32, p50": "x 6",
@@ -191,10 +193,11 @@ the ratio is how many times faster ours is. Written by `python docs/make_results
 
 A control step of the environment is 100 ms of 20 Jansen-Rit columns under 16 electrodes, at 1 ms. A whole session adds
 EEGNet predicting every second, Euclidean alignment and a fine-tuning step every four seconds. EEGNet: 22 channels, 500
-samples. Brain models: Jansen-Rit with Heun and noise at 0.5 ms, Wilson-Cowan at 0.1 ms with noise (Heun here, Euler
-in neurolib), in seconds simulated times nodes per second. Peers appear where they are installed (`braindecode` with
-`torch`, `numba`, `tvb-library`, `neurolib`; Brian2 always). *goal*: what we set out to reach, a ratio where it says x,
-with the peer that it names.
+samples; the peer's alignment, T-TIME and fine-tuning are written around braindecode's network, its replay is a Python
+loop of which ten trials are timed and taken for the rest. Brain models: Jansen-Rit with Heun and noise at 0.5 ms,
+Wilson-Cowan at 0.1 ms with noise (Heun here, Euler in neurolib), in seconds simulated times nodes per second. Peers
+appear where they are installed (`braindecode` with `torch`, `numba`, `tvb-library`, `neurolib`; Brian2 always).
+*goal*: what we set out to reach, a ratio where it says x, with the peer that it names.
 
 {markdown(["", "ours", "peer", "peer is", "ratio", "goal", "unit"], speed)}
 
