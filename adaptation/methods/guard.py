@@ -327,7 +327,15 @@ def report(state: GuardState) -> Report:
     length, n = audit.tick.shape[0], int(audit.n)
     order = [i % length for i in range(max(0, n - length), n)]
     rows = [(int(audit.tick[i]), Decision(int(audit.decision[i])), Reason(int(audit.reasons[i]))) for i in order]
-    count = [sum(row[1] == kind for row in rows) for kind in (Decision.PROMOTE, Decision.ROLL_BACK, Decision.DISCARD)]
+    count = {kind: sum(row[1] == kind for row in rows) for kind in Decision}
     harm = Reason.LIVE_WORSE | Reason.SHADOW_WORSE
     same = all(bool((a == b).all()) for a, b in zip(jax.tree.leaves(state.source), jax.tree.leaves(state.variables)))
-    return Report(rows, *count, int(state.n_poor), [tick for tick, _, why in rows if why & harm], same)
+    return Report(
+        decisions=rows,
+        n_promotions=count[Decision.PROMOTE],
+        n_rollbacks=count[Decision.ROLL_BACK],
+        n_discarded=count[Decision.DISCARD],
+        n_poor=int(state.n_poor),
+        negative_transfer=[tick for tick, _, why in rows if why & harm],
+        is_source=same,
+    )

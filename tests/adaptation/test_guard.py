@@ -283,39 +283,29 @@ def test_a_live_copy_worse_than_the_source_is_rolled_back_within_a_guard_window(
     assert found.negative_transfer
 
 
+@jax.jit
+def strange(calibration, variables, windows):
+    """Strangeness () of windows (n_windows, n_channels, n_times) to the decoder as calibrated."""
+
+    def add(evidence, window):
+        return evidence.with_window(DECODER, (variables,) * 3, window), None
+
+    evidence = Evidence.none(DECODER, variables, windows[0])
+    evidence, _ = jax.lax.scan(add, evidence, windows)
+    return evidence.strangeness(Likeness.of(DECODER, variables, calibration))[SOURCE]
+
+
 def test_a_change_of_how_often_classes_come_is_not_strange_and_a_change_of_gain_is():
     calibration, x, y, variables = one_person()
-    likeness = Likeness.of(DECODER, variables, calibration)
-
-    @jax.jit
-    def strange(windows):
-        evidence = Evidence.none(DECODER, variables, windows[0])
-        for window in windows:
-            evidence = evidence.with_window(DECODER, (variables, variables, variables), window)
-        return evidence.strangeness(likeness)[SOURCE]
-
-    ones = x[y == 1][:24]
-    assert strange(ones) < 2.5
-    assert strange(x[:24]) < 2.5
-    assert strange(1.5 * x[:24]) > 5.0
+    assert strange(calibration, variables, x[y == 1][:16]) < 2.5
+    assert strange(calibration, variables, x[:16]) < 2.5
+    assert strange(calibration, variables, 1.5 * x[:16]) > 5.0
 
 
 def test_strangeness_without_drift_has_mean_zero_and_spread_of_one():
     calibration, x, _, variables = people()
-
-    @jax.jit
-    @jax.vmap
-    def strange(calibration, x, variables):
-        likeness = Likeness.of(DECODER, variables, calibration)
-
-        def block(windows):
-            evidence = Evidence.none(DECODER, variables, windows[0])
-            step = lambda e, w: (e.with_window(DECODER, (variables,) * 3, w), None)  # noqa: E731
-            return jax.lax.scan(step, evidence, windows)[0].strangeness(likeness)[SOURCE]
-
-        return jax.vmap(block)(x.reshape(8, 16, N_CHANNELS, N_TIMES))
-
-    found = np.asarray(strange(calibration, x, variables))
+    blocks = x.reshape(N_PEOPLE, 8, 16, N_CHANNELS, N_TIMES)
+    found = np.asarray(jax.vmap(jax.vmap(strange, (None, None, 0)))(calibration, variables, blocks))
     # The mixture fitted takes one degree of freedom out of each view, and the decoder was trained on its calibration.
     assert abs(found.mean()) < 0.8
     assert 0.4 < found.std() < 1.4
