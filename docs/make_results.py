@@ -210,8 +210,8 @@ then a filter bank. Bank, penalty, ridge and the weight of new labels were chose
 1 March (`benchmarks/choose_multiday.py`), from a first grid; six bands of 4 Hz, tried later, are better on those
 recordings and worse on this person, so differences of two or three points are the luck of a choice.
 
-The goal was .78 without labels of the day (`daily_riemann`) and .82 with (`daily_riemann_refit`): {reached["later_days"]}
-on the days after 1 March, {reached["all_days"]} over all days but the first.
+The goal was .78 without labels of the day (`daily_riemann`) and .82 with (`daily_riemann_refit`):
+{reached["later_days"]} on the days after 1 March, {reached["all_days"]} over all days but the first.
 
 {markdown(["", "all 527 trials but the first day's", "the 400 after 1 March"], days)}
 """
