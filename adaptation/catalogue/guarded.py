@@ -72,7 +72,7 @@ SPECS: tuple[MethodSpec, ...] = (
     MethodSpec(
         "ea_gated",
         "Euclidean alignment, woken by a monitor",
-        "Euclidean alignment for 60 trials after a Page-Hinkley alarm on the covariance's distance from the calibration",
+        "Euclidean alignment for 60 trials after a Page-Hinkley alarm on the covariance's distance from calibration",
         "causal",
         "none",
         ("align",),
