@@ -88,22 +88,23 @@ class Guard:
     (``window`` trials) the canary compares source, live and shadow copy on recent trials, each answered before its
     label was learnt, and the shadow goes live, or the source returns, or neither.
 
-    - ``canary`` "labels": by the log probability of the labels that came. The shadow must beat the live copy by
-      ``promote`` standard errors and guessing by ``chance``; where the source or the live copy is wrong more
-      often than guessing by as much, and the source is not right, the labels are not believed. "likeness", without
-      labels: by how far features and logits lie
-      from the nearest mixture of the calibration's classes, in standard deviations of a stream without drift. The
-      shadow goes live when the source looks at strange windows (beyond ``drift``) and the shadow at windows ``margin``
-      less strange than the live copy does. A change of how often each class comes looks strange to nobody, so alignment
-      is not led astray by it.
-    - A live copy that is worse than the source (by ``roll_back`` standard errors of labels, or twice ``margin``) is
-      replaced
-      by the source within the guard window, and the shadow starts again from the last good state.
-    - Windows that are not finite, flat, stuck at a rail or beyond ``amplitude`` times the calibration's amplitude (V
-      for uV, say) are not learnt from; nor are those of which the live copy is less sure than ``least_confidence``.
-    - The shadow's params stay within ``reach`` times the norm of the source's, its alignment within a factor
-      ``align_reach`` of the norm of the source's; no class has less than ``least_share`` of its fair share of labels
-      (or of the shadow's answers).
+    With ``canary`` "labels" it goes by the log probability of the labels that came. The shadow must beat the live copy
+    by ``promote`` standard errors and guessing by ``chance``; where the source or the live copy is wrong more often
+    than guessing by as much, and the source is not right, the labels are not believed. With "likeness", without labels,
+    it goes by how far features and logits lie from the nearest mixture of the calibration's classes, in standard
+    deviations of a stream without drift. The shadow goes live when the source looks at strange windows (beyond
+    ``drift``) and the shadow at windows ``margin`` less strange than the live copy does. A change of how often each
+    class comes looks strange to nobody, so alignment is not led astray by it.
+
+    A live copy that is worse than the source (by ``roll_back`` standard errors of labels, or twice ``margin``) is
+    replaced by the source within the guard window, and the shadow starts again from the last good state.
+
+    Windows that are not finite, flat, stuck at a rail or beyond ``amplitude`` times the calibration's amplitude (V for
+    uV, say) are not learnt from; nor are those of which the live copy is less sure than ``least_confidence``.
+
+    The shadow's params stay within ``reach`` times the norm of the source's, its alignment within a factor
+    ``align_reach`` of the norm of the source's; no class has less than ``least_share`` of its fair share of labels (or
+    of the shadow's answers).
 
     The adapter's state must have ``variables`` and ``labels_used``, as every method of the package has. Cost: three
     decodings more a trial and ``n_good`` + 1 states in memory. Settings were chosen on synthetic streams whose seeds
