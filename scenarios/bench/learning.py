@@ -75,9 +75,9 @@ def _ours(environment: Any) -> Any:
 
 def _peer(environment: Any, batch_size: int) -> Any:
     """Stable-Baselines3's PPO on the same environment, stepped through Gymnasium by one compiled call a step."""
-    import torch
-    from stable_baselines3 import PPO
-    from stable_baselines3.common.vec_env import DummyVecEnv
+    import torch  # pyright: ignore[reportMissingImports]
+    from stable_baselines3 import PPO  # pyright: ignore[reportMissingImports]
+    from stable_baselines3.common.vec_env import DummyVecEnv  # pyright: ignore[reportMissingImports]
 
     model = PPO(
         "MlpPolicy", DummyVecEnv([lambda seed=seed: as_gymnasium(environment, seed) for seed in range(PEER_LANES)]),
