@@ -204,9 +204,8 @@ def arrange(
     names = list(dict.fromkeys(recording.session_days))
     day = np.array([names.index(recording.session_days[s]) for s in recording.session], np.int32)
     idle = recording.y == len(recording.class_names) - 1
-    left = recording.y == recording.class_names.index("left") if "left" in recording.class_names else False
-    scored = ~left if isinstance(left, np.ndarray) else True
-    return Days(x, idle.astype(np.int32), recording.session.astype(np.int32), day, scored), names
+    left = recording.class_names.index("left") if "left" in recording.class_names else -1
+    return Days(x, idle.astype(np.int32), recording.session.astype(np.int32), day, recording.y != left), names
 
 
 class Study:

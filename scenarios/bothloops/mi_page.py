@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 
 from ..report.draw import PALETTE, svg
-from ..report.html import figure, page, provenance
+from ..report.html import cells_state, figure, page, provenance, verdict_box
 from .mi_summary import FEEDBACK, MEASURES, interval
 
 STYLES = {"contingent": "-", "sham": (0, (4, 2)), "none": (0, (1, 1.5))}
@@ -13,16 +13,11 @@ STYLES = {"contingent": "-", "sham": (0, (4, 2)), "none": (0, (1, 1.5))}
 
 def report(results: Mapping[str, Any]) -> str:
     """The page as text, made from the results alone."""
-    verdict = results["verdict"]
-    state = f"{results['cells_done']}/{results['cells_planned']} cells, "
-    state += "complete" if results["complete"] else "INCOMPLETE"
-    sentences = "".join(f"<li>{escape(s)}</li>" for s in verdict["sentences"])
-    head = (
-        f'<div class="verdict{"" if results["complete"] else " incomplete"}">'
-        f'<p class="headline">{escape(verdict["headline"])}</p><ul>{sentences}</ul>'
-        f'<p class="soft"><span class="state">{state}</span> · {len(results["subjects"])} people, seeds '
-        f"{', '.join(map(str, results['seeds']))}. Brackets: 95 % bootstrap interval over people, paired.</p></div>"
+    more = (
+        f" · {len(results['subjects'])} people, seeds {', '.join(map(str, results['seeds']))}. Brackets: 95 % "
+        "bootstrap interval over people, paired."
     )
+    head = verdict_box(results, cells_state(results), more)
     sections: list[tuple[str, str, str, str]] = []
     if results["arms"]:
         caption = (

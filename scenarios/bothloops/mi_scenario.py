@@ -12,6 +12,7 @@ from ...sim.errors import InputError
 from ...sim.keys import stream_key
 from ..contract import Cell, Notify, RunConfig, ScenarioInfo
 from ..infos import INFOS
+from ..own import refuse_data
 from .mi_page import report
 from .mi_summary import FEEDBACK, summarise
 from .neurofeedback import Training, train, trainees
@@ -24,8 +25,7 @@ class Neurofeedback:
     info: ScenarioInfo
 
     def plan(self, config: RunConfig) -> list[Cell]:
-        if config.data is not None:
-            raise InputError(f"--data is '{config.data}': {config.scenario} simulates its people; leave --data out")
+        refuse_data(config)
         if config.subjects < 2:
             raise InputError(
                 f"--subjects is {config.subjects}: sham takes the schedule of another person; wanted 2 or more"

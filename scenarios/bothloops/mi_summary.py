@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..contract import RunConfig, ScenarioInfo
-from ..lookup import describe_method
+from ..own import facts
 from ..statistics import Floats, Interval, bootstrap, resample, weighted_mean
 
 FEEDBACK = ("contingent", "sham", "none")
@@ -61,29 +61,12 @@ def summarise(
                     put(row, name, _difference(values, (method, "contingent"), ("frozen", "contingent"), name, weights))
                 contrasts.append(row)
     results = {
-        "schema": 1,
-        "scenario": info.name,
-        "title": info.title,
-        "summary": info.summary,
-        "kind": info.kind,
-        "reference": info.reference,
-        "severity_name": info.severity_name,
-        "severity_unit": info.severity_unit,
-        "complete": len(cells) == planned,
-        "cells_done": len(cells),
-        "cells_planned": planned,
-        "methods": {name: describe_method(name) for name in config.methods},
-        "table": [],
+        **facts(info, config, cells, planned, versions, command),
         "arms": rows,
         "contrasts": contrasts,
         "curves": curves,
         "onset": int(cells[0][0]["onset"]) if cells else None,
-        "subjects": sorted({name for meta, _ in cells for name in meta["subjects"]}),
-        "seeds": sorted({meta["seed"] for meta, _ in cells}),
         "notes": _notes(config),
-        "config": config.to_json(),
-        "versions": dict(versions),
-        "command": command,
     }
     results["verdict"] = verdict(results)
     results["text"] = text(results)

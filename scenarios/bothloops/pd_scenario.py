@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ...sim.errors import InputError
 from ..contract import Cell, Notify, RunConfig, ScenarioInfo
 from ..infos import INFOS
+from ..own import refuse_data
 from .grid import blocks, held_out_people, run_decoder
 from .page import report
 from .session import Ratings, Runs, Session
@@ -27,8 +27,7 @@ class DecodedStimulation:
     info: ScenarioInfo
 
     def plan(self, config: RunConfig) -> list[Cell]:
-        if config.data is not None:
-            raise InputError(f"--data is '{config.data}': {config.scenario} simulates its people; leave --data out")
+        refuse_data(config)
         names = tuple(f"P{i + 1:02d}" for i in range(config.subjects))
         return [
             Cell(scenario=config.scenario, severity=severity, subjects=names, seed=seed)

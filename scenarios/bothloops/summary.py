@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..contract import RunConfig, ScenarioInfo
-from ..lookup import describe_method
+from ..own import facts
 from ..statistics import Floats, Interval, bootstrap, resample, weighted_mean
 from .grid import CONTROLS, POLICIES
 from .patient import WINDOW_S
@@ -64,30 +64,13 @@ def summarise(
         contrasts += _contrasts(people, config.methods, severity, weights)
         curves += _curves(here, people, severity)
     results = {
-        "schema": 1,
-        "scenario": info.name,
-        "title": info.title,
-        "summary": info.summary,
-        "kind": info.kind,
-        "reference": info.reference,
-        "severity_name": info.severity_name,
-        "severity_unit": info.severity_unit,
-        "complete": len(cells) == planned,
-        "cells_done": len(cells),
-        "cells_planned": planned,
-        "methods": {name: describe_method(name) for name in config.methods},
-        "table": [],
+        **facts(info, config, cells, planned, versions, command),
         "grid": rows,
         "contrasts": contrasts,
         "curves": curves,
         "points": points,
-        "subjects": sorted({name for meta, _ in cells for name in meta["subjects"]}),
-        "seeds": sorted({meta["seed"] for meta, _ in cells}),
         "settings": {f"severity {m['severity']:g}, seed {m['seed']}": m["settings"] for m, _ in cells},
         "notes": _notes(cells, config),
-        "config": config.to_json(),
-        "versions": dict(versions),
-        "command": command,
     }
     results["verdict"] = verdict(results)
     results["text"] = text(results)

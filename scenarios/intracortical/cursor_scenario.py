@@ -12,6 +12,7 @@ from ...sim.errors import InputError
 from ...sim.keys import stream_key
 from ..contract import Cell, Notify, RunConfig, ScenarioInfo
 from ..infos import INFOS
+from ..own import refuse_data
 from .days import METHODS, Course, run_days
 from .page import report
 from .results import CellData, assemble, curve, mean_of, row
@@ -35,8 +36,7 @@ class CursorDays:
     info: ScenarioInfo
 
     def plan(self, config: RunConfig) -> list[Cell]:
-        if config.data is not None:
-            raise InputError(f"--data is '{config.data}': {config.scenario} simulates its people; leave --data out")
+        refuse_data(config)
         unknown = [name for name in config.methods if name not in METHODS]
         if unknown:
             raise InputError(f"{config.scenario} has no method '{unknown[0]}'; choose from {', '.join(METHODS)}")

@@ -5,22 +5,14 @@ from html import escape
 from typing import Any
 
 from ..report.draw import FROZEN, ORACLE, PALETTE, svg
-from ..report.html import figure, page, provenance
+from ..report.html import cells_state, figure, page, provenance, verdict_box
 from .results import interval, published
 
 
 def report(results: Mapping[str, Any]) -> str:
     """The page as text, made from the results alone."""
-    verdict = results["verdict"]
-    state = f"{results['cells_done']}/{results['cells_planned']} cells, "
-    state += "complete" if results["complete"] else "INCOMPLETE"
-    sentences = "".join(f"<li>{escape(s)}</li>" for s in verdict["sentences"])
-    head = (
-        f'<div class="verdict{"" if results["complete"] else " incomplete"}">'
-        f'<p class="headline">{escape(verdict["headline"])}</p><ul>{sentences}</ul>'
-        f'<p class="soft"><span class="state">{state}</span>. Brackets: 95 % bootstrap interval over '
-        f"{escape(results['over'])}.</p></div>"
-    )
+    more = f". Brackets: 95 % bootstrap interval over {escape(results['over'])}."
+    head = verdict_box(results, cells_state(results), more)
     sections: list[tuple[str, str, str, str]] = []
     if results["rows"]:
         sections.append(("table", "Table", _table(results), "table"))

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..contract import RunConfig, ScenarioInfo
-from ..lookup import describe_method
+from ..own import facts
 from ..statistics import Interval, bootstrap, resample, weighted_mean
 
 BOOTSTRAP_SEED = 20200420
@@ -53,30 +53,13 @@ def assemble(
     """Strict JSON. columns: measure -> its heading; axes: x, y, title of the figure and, where wanted, ``log``; over:
     what intervals are taken over."""
     results = {
-        "schema": 1,
-        "scenario": info.name,
-        "title": info.title,
-        "summary": info.summary,
-        "kind": info.kind,
-        "reference": info.reference,
-        "severity_name": info.severity_name,
-        "severity_unit": info.severity_unit,
-        "complete": len(cells) == planned,
-        "cells_done": len(cells),
-        "cells_planned": planned,
-        "methods": {name: describe_method(name) for name in config.methods},
-        "table": [],
+        **facts(info, config, cells, planned, versions, command),
         "columns": dict(columns),
         "rows": list(rows),
         "curves": list(curves),
         "axes": dict(axes),
         "over": over,
-        "subjects": sorted({name for meta, _ in cells for name in meta["subjects"]}),
-        "seeds": sorted({meta["seed"] for meta, _ in cells}),
         "notes": [*notes, *(["Quick: too short and too few to be a result."] if config.quick else [])],
-        "config": config.to_json(),
-        "versions": dict(versions),
-        "command": command,
     }
     results["verdict"] = verdict if cells else {"headline": "Nothing has run yet.", "sentences": []}
     results["text"] = text(results)

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..benchmark.text import HEADINGS, lines
 from . import benchmark_figures as figures
-from .html import figure, page, provenance
+from .html import NOT_RANKED, cells_state, figure, page, provenance, verdict_box
 from .text import UNDEFINED, interval_text, number, severity_label
 from .text import Column as _Column
 
@@ -118,19 +118,11 @@ def benchmark_report(results: Mapping[str, Any]) -> str:
 
 
 def _verdict(results: Mapping[str, Any]) -> str:
-    verdict = results["verdict"]
-    state = f"{results['cells_done']}/{results['cells_planned']} cells, "
-    state += "complete" if results["complete"] else "INCOMPLETE — not ranked"
     facts = ["a quick run, to see it work: not a result"] if results["quick"] else []
     if results["commitment"]:
         facts.append(f"people drawn from a secret whose commitment (SHA-256) is {results['commitment']}")
-    sentences = "".join(f"<li>{escape(sentence)}</li>" for sentence in verdict["sentences"])
     more = "".join(f" · {escape(fact)}" for fact in facts)
-    return (
-        f'<div class="verdict{"" if results["complete"] else " incomplete"}">'
-        f'<p class="headline">{escape(verdict["headline"])}</p><ul>{sentences}</ul>'
-        f'<p class="soft"><span class="state">{escape(state)}</span>{more}</p></div>'
-    )
+    return verdict_box(results, cells_state(results, NOT_RANKED), more)
 
 
 def _table(results: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from . import control_figures as figures
 from .control_text import MORE_CONTROL_COLUMNS, WHERE, row_title, shown_columns, vetoes_text
-from .html import figure, listed, page, pairs, provenance
+from .html import NOT_RANKED, cells_state, figure, listed, page, pairs, provenance, verdict_box
 from .text import MINUS, UNDEFINED, Column, interval_text, value_text
 
 GLOSSARY = (
@@ -144,20 +144,12 @@ def _sections(results: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
 
 
 def _verdict(results: Mapping[str, Any]) -> str:
-    verdict = results["verdict"]
-    done, planned = results["cells_done"], results["cells_planned"]
-    complete = results["complete"]
-    state = f"{done}/{planned} cells, " + ("complete" if complete else "INCOMPLETE — not ranked")
-    headline = verdict["headline"] if complete else "The evaluation is not finished: nothing is ranked."
-    sentences = "".join(f"<li>{escape(str(sentence))}</li>" for sentence in verdict["sentences"])
     config = results["config"]
     facts = f"{config['seeds']} patients, {config['n_windows']} control windows each, simulated"
     quick = " Quick: a trial of the set-up, not a result." if config.get("quick") else ""
-    return (
-        f'<div class="verdict{"" if complete else " incomplete"}"><p class="headline">{escape(str(headline))}</p>'
-        f'<ul>{sentences}</ul><p class="soft"><span class="state">{escape(state)}</span> · {escape(facts)}. Brackets: '
-        f"95 % bootstrap interval over patients.{quick}</p></div>"
-    )
+    more = f" · {escape(facts)}. Brackets: 95 % bootstrap interval over patients.{quick}"
+    headline = None if results["complete"] else "The evaluation is not finished: nothing is ranked."
+    return verdict_box(results, cells_state(results, NOT_RANKED), more, headline)
 
 
 def _rows(results: Mapping[str, Any], columns: Sequence[Column]) -> str:

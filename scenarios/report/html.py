@@ -148,9 +148,29 @@ def _topography_title(results: Mapping[str, Any]) -> str:
     return "; ".join(titles) + "." if titles else ""
 
 
+NOT_RANKED = "INCOMPLETE — not ranked"
+
+
 def figure(drawing: str, caption: str) -> str:
     """A drawing with its caption; nothing where there is no drawing."""
     return f"<figure>{drawing}<figcaption>{escape(caption)}</figcaption></figure>" if drawing else ""
+
+
+def verdict_box(results: Mapping[str, Any], state: str, more: str, headline: str | None = None) -> str:
+    """The verdict in its frame: headline, sentences, then ``state`` of the run and ``more``, which is HTML already."""
+    verdict = results["verdict"]
+    sentences = "".join(f"<li>{escape(str(sentence))}</li>" for sentence in verdict["sentences"])
+    return (
+        f'<div class="verdict{"" if results["complete"] else " incomplete"}">'
+        f'<p class="headline">{escape(str(verdict["headline"] if headline is None else headline))}</p>'
+        f'<ul>{sentences}</ul><p class="soft"><span class="state">{escape(state)}</span>{more}</p></div>'
+    )
+
+
+def cells_state(results: Mapping[str, Any], incomplete: str = "INCOMPLETE") -> str:
+    """``"3/4 cells, INCOMPLETE"``."""
+    done = f"{results['cells_done']}/{results['cells_planned']} cells"
+    return f"{done}, {'complete' if results['complete'] else incomplete}"
 
 
 def _count(n: int, one: str) -> str:
@@ -158,21 +178,16 @@ def _count(n: int, one: str) -> str:
 
 
 def _verdict(results: Mapping[str, Any]) -> str:
-    verdict = results["verdict"]
-    done, planned = results["cells_done"], results["cells_planned"]
-    state = f"{done}/{planned} cells, " + ("complete" if results["complete"] else "INCOMPLETE — not ranked")
     seeds = ", ".join(str(seed) for seed in results["seeds"])
     facts = [_count(len(results["subjects"]), "subject"), f"seed{'s' * (len(results['seeds']) != 1)} {seeds}"]
     facts += [f"{results['kind']} data"] if results.get("kind") else []
-    headline = verdict["headline"] if results["complete"] else "The run is not finished: nothing is ranked."
-    sentences = "".join(f"<li>{escape(str(sentence))}</li>" for sentence in verdict["sentences"])
     over = "subjects" if results["unit"] == "subject" else "sessions"
-    return (
-        f'<div class="verdict{"" if results["complete"] else " incomplete"}">'
-        f'<p class="headline">{escape(str(headline))}</p><ul>{sentences}</ul>'
-        f'<p class="soft"><span class="state">{escape(state)}</span> · {escape(" · ".join(facts))}. Brackets: 95 % '
-        f"bootstrap interval over {over}; accuracies here are over all trials after the onset.</p></div>"
+    more = (
+        f" · {escape(' · '.join(facts))}. Brackets: 95 % bootstrap interval over {over}; accuracies here are over all "
+        "trials after the onset."
     )
+    headline = None if results["complete"] else "The run is not finished: nothing is ranked."
+    return verdict_box(results, cells_state(results, NOT_RANKED), more, headline)
 
 
 def _cell(row: Mapping[str, Any], column: Column) -> str:
