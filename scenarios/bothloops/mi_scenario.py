@@ -10,19 +10,17 @@ import numpy as np
 
 from ...sim.errors import InputError
 from ...sim.keys import stream_key
-from ..contract import Cell, Notify, RunConfig, ScenarioInfo
+from ..contract import Cell, Notify, RunConfig
 from ..infos import INFOS
-from ..own import refuse_data
+from ..own import Finished, OwnScenario, cells_of, people, refuse_data
 from .mi_page import report
 from .mi_summary import FEEDBACK, summarise
 from .neurofeedback import Training, train, trainees
 
 
 @dataclasses.dataclass(frozen=True)
-class Neurofeedback:
+class Neurofeedback(OwnScenario):
     """Every decoder with every feedback, on the same people and noise. A cell is a severity and a seed."""
-
-    info: ScenarioInfo
 
     def plan(self, config: RunConfig) -> list[Cell]:
         refuse_data(config)
@@ -30,12 +28,7 @@ class Neurofeedback:
             raise InputError(
                 f"--subjects is {config.subjects}: sham takes the schedule of another person; wanted 2 or more"
             )
-        names = tuple(f"P{i + 1:02d}" for i in range(config.subjects))
-        return [
-            Cell(scenario=config.scenario, severity=severity, subjects=names, seed=seed)
-            for seed in range(config.seeds)
-            for severity in config.severities
-        ]
+        return cells_of(config, people(config))
 
     def run_cell(self, config: RunConfig, cell: Cell, notify: Notify) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         training = make_training(config)
@@ -62,19 +55,8 @@ class Neurofeedback:
                 arrays |= {f"{k}/{name}/{feedback}": v.astype(np.float32) for k, v in rows.items()}
         return {"onset": training.onset, "n_trials": training.n_trials}, arrays
 
-    def timing(self, config: RunConfig) -> dict[str, Any]:
-        """Nothing: methods are timed by the scenarios that compare them as decoders."""
-        return {}
-
-    def results(
-        self,
-        config: RunConfig,
-        cells: Sequence[tuple[Mapping[str, Any], Mapping[str, np.ndarray]]],
-        planned: int,
-        versions: Mapping[str, str],
-        command: str,
-    ) -> dict[str, Any]:
-        return summarise(self.info, config, cells, planned, versions, command)
+    def summarise(self, done: Finished) -> dict[str, Any]:
+        return summarise(done)
 
     def report(self, results: Mapping[str, Any]) -> str:
         return report(results)

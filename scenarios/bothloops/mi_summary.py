@@ -1,12 +1,12 @@
 """From the cells of mi_neurofeedback to its results: accuracy and desynchronisation, contingent against sham."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from ..contract import RunConfig, ScenarioInfo
-from ..own import facts
+from ..contract import RunConfig
+from ..own import NOTHING_YET, Finished
 from ..statistics import Floats, Interval, bootstrap, resample, weighted_mean
 
 FEEDBACK = ("contingent", "sham", "none")
@@ -21,25 +21,18 @@ MEASURES = {
     "erd_change": "change of desynchronisation, points",
     "dose": "trials stimulated, %",
 }
-CellData = tuple[Mapping[str, Any], Mapping[str, np.ndarray]]
 
 
-def summarise(
-    info: ScenarioInfo,
-    config: RunConfig,
-    cells: Sequence[CellData],
-    planned: int,
-    versions: Mapping[str, str],
-    command: str,
-) -> dict[str, Any]:
+def summarise(done: Finished) -> dict[str, Any]:
     """Strict JSON: rows of decoder x feedback, curves, and paired differences between contingent and sham."""
     rows, curves, contrasts = [], [], []
-    for severity in sorted({float(meta["severity"]) for meta, _ in cells}):
-        here = sorted((c for c in cells if float(c[0]["severity"]) == severity), key=lambda c: c[0]["seed"])
+    methods, cells = done.config.methods, done.cells
+    for severity in done.severities:
+        here = done.at(severity)
         onset = int(here[0][0]["onset"])
         found = {
             (m, f): {k: np.concatenate([a[f"{k}/{m}/{f}"] for _, a in here]) for k in ("correct", "contra", "dose")}
-            for m in config.methods
+            for m in methods
             for f in FEEDBACK
         }
         values = {arm: _measures(data, onset) for arm, data in found.items()}
@@ -50,23 +43,23 @@ def summarise(
                 put(row, name, bootstrap(weighted_mean(measured[name]), weights))
             rows.append(row)
             curves.append({**row_key(row), **_curve(found[method, feedback])})
-        for method in config.methods:
+        for method in methods:
             row = {"severity": severity, "contrast": f"contingent instead of sham stimulation, {method} decoder"}
             for name in ("erd_change", "accuracy_end"):
                 put(row, name, _difference(values, (method, "contingent"), (method, "sham"), name, weights))
             contrasts.append(row)
-            if method != "frozen" and "frozen" in config.methods:
+            if method != "frozen" and "frozen" in methods:
                 row = {"severity": severity, "contrast": f"{method} instead of frozen decoder, contingent stimulation"}
                 for name in ("erd_change", "accuracy_end"):
                     put(row, name, _difference(values, (method, "contingent"), ("frozen", "contingent"), name, weights))
                 contrasts.append(row)
     results = {
-        **facts(info, config, cells, planned, versions, command),
+        **done.facts(),
         "arms": rows,
         "contrasts": contrasts,
         "curves": curves,
         "onset": int(cells[0][0]["onset"]) if cells else None,
-        "notes": _notes(config),
+        "notes": _notes(done.config),
     }
     results["verdict"] = verdict(results)
     results["text"] = text(results)
@@ -111,7 +104,7 @@ def _difference(values: Mapping, one: tuple, other: tuple, name: str, weights: F
 def verdict(results: Mapping[str, Any]) -> dict[str, Any]:
     """A headline and sentences, from the numbers alone."""
     if not results["arms"]:
-        return {"headline": "Nothing has run yet.", "sentences": []}
+        return NOTHING_YET
     severity = max(row["severity"] for row in results["arms"])
     here = [c for c in results["contrasts"] if c["severity"] == severity]
     sentences = [

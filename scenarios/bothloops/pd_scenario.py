@@ -1,14 +1,14 @@
 """pd_decoded_adbs as a scenario of the runner: its cells, and what is made of them."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from ..contract import Cell, Notify, RunConfig, ScenarioInfo
+from ..contract import Cell, Notify, RunConfig
 from ..infos import INFOS
-from ..own import refuse_data
+from ..own import Finished, OwnScenario, cells_of, people, refuse_data
 from .grid import blocks, held_out_people, run_decoder
 from .page import report
 from .session import Ratings, Runs, Session
@@ -18,22 +18,15 @@ MEASURES = ("reward", "symptom", "high", "dose", "energy", "hit", "rejection")
 
 
 @dataclasses.dataclass(frozen=True)
-class DecodedStimulation:
+class DecodedStimulation(OwnScenario):
     """Every decoder (a method of ``config.methods``) with every policy, on the same people, drifts and noise.
 
     A cell is a severity and a seed: all decoders, for they are compared in pairs.
     """
 
-    info: ScenarioInfo
-
     def plan(self, config: RunConfig) -> list[Cell]:
         refuse_data(config)
-        names = tuple(f"P{i + 1:02d}" for i in range(config.subjects))
-        return [
-            Cell(scenario=config.scenario, severity=severity, subjects=names, seed=seed)
-            for seed in range(config.seeds)
-            for severity in config.severities
-        ]
+        return cells_of(config, people(config))
 
     def run_cell(self, config: RunConfig, cell: Cell, notify: Notify) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         session = make_session(config)
@@ -62,19 +55,8 @@ class DecodedStimulation:
         }
         return meta, arrays
 
-    def timing(self, config: RunConfig) -> dict[str, Any]:
-        """Nothing: methods are timed by the scenarios that compare them as decoders."""
-        return {}
-
-    def results(
-        self,
-        config: RunConfig,
-        cells: Sequence[tuple[Mapping[str, Any], Mapping[str, np.ndarray]]],
-        planned: int,
-        versions: Mapping[str, str],
-        command: str,
-    ) -> dict[str, Any]:
-        return summarise(self.info, config, cells, planned, versions, command)
+    def summarise(self, done: Finished) -> dict[str, Any]:
+        return summarise(done)
 
     def report(self, results: Mapping[str, Any]) -> str:
         return report(results)

@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from ..contract import RunConfig, ScenarioInfo
-from ..own import facts
+from ..contract import RunConfig
+from ..own import NOTHING_YET, CellData, Finished
 from ..statistics import Floats, Interval, bootstrap, resample, weighted_mean
 from .grid import CONTROLS, POLICIES
 from .patient import WINDOW_S
 
 BOOTSTRAP_SEED = 20220301
-CellData = tuple[Mapping[str, Any], Mapping[str, np.ndarray]]
 MEASURES = {
     "regret": "regret",
     "symptom": "excess beta, spikes/s",
@@ -33,24 +32,18 @@ POLICY_TITLES = {
 }
 
 
-def summarise(
-    info: ScenarioInfo,
-    config: RunConfig,
-    cells: Sequence[CellData],
-    planned: int,
-    versions: Mapping[str, str],
-    command: str,
-) -> dict[str, Any]:
+def summarise(done: Finished) -> dict[str, Any]:
     """Strict JSON. Every row is one decoder with one policy at one severity, means over the windows after the onset and
     95 % bootstrap intervals over people, drawn alike for all rows, so that differences are paired."""
     rows: list[dict[str, Any]] = []
     curves: list[dict[str, Any]] = []
     contrasts: list[dict[str, Any]] = []
     points: list[dict[str, Any]] = []
-    for severity in sorted({float(meta["severity"]) for meta, _ in cells}):
-        here = sorted((c for c in cells if float(c[0]["severity"]) == severity), key=lambda c: c[0]["seed"])
-        people = _people(here, config.methods)
-        weights = resample(len(people[config.methods[0], "fixed"]["reward"]), BOOTSTRAP_SEED)
+    methods = done.config.methods
+    for severity in done.severities:
+        here = done.at(severity)
+        people = _people(here, methods)
+        weights = resample(len(people[methods[0], "fixed"]["reward"]), BOOTSTRAP_SEED)
         for (method, policy), values in people.items():
             row: dict[str, Any] = {"severity": severity, "decoder": method, "policy": policy}
             for name in MEASURES:
@@ -61,16 +54,16 @@ def summarise(
                 for a, r in zip(values["balanced_accuracy"].tolist(), values["regret"].tolist())
                 if policy in POLICIES
             ]
-        contrasts += _contrasts(people, config.methods, severity, weights)
+        contrasts += _contrasts(people, methods, severity, weights)
         curves += _curves(here, people, severity)
     results = {
-        **facts(info, config, cells, planned, versions, command),
+        **done.facts(),
         "grid": rows,
         "contrasts": contrasts,
         "curves": curves,
         "points": points,
-        "settings": {f"severity {m['severity']:g}, seed {m['seed']}": m["settings"] for m, _ in cells},
-        "notes": _notes(cells, config),
+        "settings": {f"severity {m['severity']:g}, seed {m['seed']}": m["settings"] for m, _ in done.cells},
+        "notes": _notes(done.cells, done.config),
     }
     results["verdict"] = verdict(results)
     results["text"] = text(results)
@@ -173,7 +166,7 @@ def verdict(results: Mapping[str, Any]) -> dict[str, Any]:
     """A headline and sentences, from the numbers alone."""
     grid = results["grid"]
     if not grid:
-        return {"headline": "Nothing has run yet.", "sentences": []}
+        return NOTHING_YET
     severity = max(row["severity"] for row in grid)
     row = {(r["decoder"], r["policy"]): r for r in grid if r["severity"] == severity}
     ranked = sorted((r for k, r in row.items() if k[0] != "oracle" and k[1] in ("fixed", "adaptive")), key=_reward)

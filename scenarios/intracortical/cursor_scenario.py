@@ -8,14 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...sim.errors import InputError
 from ...sim.keys import stream_key
-from ..contract import Cell, Notify, RunConfig, ScenarioInfo
+from ..contract import Cell, Notify, RunConfig
 from ..infos import INFOS
-from ..own import refuse_data
+from ..own import Finished, OwnScenario, cells_of, people, refuse_data, refuse_methods
 from .days import METHODS, Course, run_days
 from .page import report
-from .results import CellData, assemble, curve, mean_of, row
+from .results import assemble, curve, mean_of, row
 
 FAILED_S = 5.0
 PUBLISHED = {
@@ -30,19 +29,13 @@ COLUMNS = {"time": "time to target on the last day, s", "failed": "people above 
 
 
 @dataclasses.dataclass(frozen=True)
-class CursorDays:
+class CursorDays(OwnScenario):
     """Every method on the same people, noise and targets. A cell is a seed."""
-
-    info: ScenarioInfo
 
     def plan(self, config: RunConfig) -> list[Cell]:
         refuse_data(config)
-        unknown = [name for name in config.methods if name not in METHODS]
-        if unknown:
-            raise InputError(f"{config.scenario} has no method '{unknown[0]}'; choose from {', '.join(METHODS)}")
-        names = tuple(f"P{i + 1:02d}" for i in range(config.subjects))
-        return [Cell(scenario=config.scenario, severity=s, subjects=names, seed=seed)
-                for seed in range(config.seeds) for s in config.severities]  # fmt: skip
+        refuse_methods(config, METHODS)
+        return cells_of(config, people(config))
 
     def run_cell(self, config: RunConfig, cell: Cell, notify: Notify) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         base = stream_key(jax.random.key(0), self.info.name, cell.seed)
@@ -51,14 +44,8 @@ class CursorDays:
         times = run_days(course, config.methods, keys, notify)
         return {"n_days": course.n_days}, {name: times[i].astype(np.float32) for i, name in enumerate(config.methods)}
 
-    def timing(self, config: RunConfig) -> dict[str, Any]:
-        """Nothing: what is compared is how a day's recalibration serves, not what it costs."""
-        return {}
-
-    def results(
-        self, config: RunConfig, cells: Sequence[CellData], planned: int, versions: Mapping[str, str], command: str
-    ) -> dict[str, Any]:
-        return summarise(self.info, config, cells, planned, versions, command)
+    def summarise(self, done: Finished) -> dict[str, Any]:
+        return summarise(done)
 
     def report(self, results: Mapping[str, Any]) -> str:
         return report(results)
@@ -71,24 +58,16 @@ def make_course(config: RunConfig, correlation: float) -> Course:
     return Course(correlation=correlation)
 
 
-def summarise(
-    info: ScenarioInfo,
-    config: RunConfig,
-    cells: Sequence[CellData],
-    planned: int,
-    versions: Mapping[str, str],
-    command: str,
-) -> dict[str, Any]:
+def summarise(done: Finished) -> dict[str, Any]:
     """Times by method; people of all seeds together."""
     rows, curves = [], []
-    mild = sorted({float(meta["severity"]) for meta, _ in cells})
-    for severity in mild:
-        here = [arrays for meta, arrays in cells if float(meta["severity"]) == severity]
-        for name in config.methods:
+    for severity in done.severities:
+        here = [arrays for _, arrays in done.at(severity)]
+        for name in done.config.methods:
             times = np.concatenate([arrays[name] for arrays in here]).astype(float)
-            label = name if len(mild) == 1 else f"{name}, {severity:g}"
+            label = name if len(done.severities) == 1 else f"{name}, {severity:g}"
             mean, sd, failed = PUBLISHED[name]
-            as_published = severity == info.severities[0] and not config.quick
+            as_published = severity == done.info.severities[0] and not done.config.quick
             told = {"time": f"{mean:.2f} ± {sd:.2f}", "failed": f"{failed:g}"} if as_published else {}
             last = times[:, -1]
             rows.append(
@@ -106,8 +85,8 @@ def summarise(
         "caption": "Mean over people. A trial is given up after 10 s. Gains are tuned daily for every method.",
     }  # fmt: skip
     return assemble(
-        info, config, cells, planned, versions, command, columns=COLUMNS, rows=rows, curves=curves, axes=axes,
-        verdict=verdict(rows, int(cells[0][0]["n_days"]) if cells else 0), notes=NOTES, over="people",
+        done, columns=COLUMNS, rows=rows, curves=curves, axes=axes,
+        verdict=verdict(rows, int(done.cells[0][0]["n_days"]) if done.cells else 0), notes=NOTES, over="people",
     )  # fmt: skip
 
 

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from ...sim.errors import InputError
-from ..contract import Cell, Notify, RunConfig, ScenarioInfo
+from ..contract import Cell, Notify, RunConfig
 from ..infos import INFOS
+from ..own import Finished, OwnScenario
 from .page import report
-from .results import CellData, assemble, curve, mean_of, row
+from .results import assemble, curve, mean_of, row
 
 ROWS = (
     ("baseline, before", "frozen", "baselineEvaluation", "1.00"),
@@ -27,10 +28,8 @@ SPAN = 20  # trials of a point of the figure
 
 
 @dataclasses.dataclass(frozen=True)
-class Monkey:
+class Monkey(OwnScenario):
     """One recorded session: a single cell."""
-
-    info: ScenarioInfo
 
     def plan(self, config: RunConfig) -> list[Cell]:
         """InputError where the file is not given, or not the published one."""
@@ -51,33 +50,20 @@ class Monkey:
         notify("decoding the session again")
         return {}, analyse(load(str(config.data)))
 
-    def timing(self, config: RunConfig) -> dict[str, Any]:
-        """Nothing."""
-        return {}
-
-    def results(
-        self, config: RunConfig, cells: Sequence[CellData], planned: int, versions: Mapping[str, str], command: str
-    ) -> dict[str, Any]:
-        return summarise(self.info, config, cells, planned, versions, command)
+    def summarise(self, done: Finished) -> dict[str, Any]:
+        return summarise(done)
 
     def report(self, results: Mapping[str, Any]) -> str:
         return report(results)
 
 
-def summarise(
-    info: ScenarioInfo,
-    config: RunConfig,
-    cells: Sequence[CellData],
-    planned: int,
-    versions: Mapping[str, str],
-    command: str,
-) -> dict[str, Any]:
+def summarise(done: Finished) -> dict[str, Any]:
     """Shares of trials whose decoded movement heads for the target, by condition."""
     from .monkey import TOLERANCE
 
     rows, curves, agreement = [], [], None
-    if cells:
-        arrays = cells[0][1]
+    if done.cells:
+        arrays = done.cells[0][1]
         for name, method, block, told in ROWS:
             heads = (arrays[f"{method}/{block}"] <= TOLERANCE).astype(float)
             online = mean_of(arrays[f"recorded/{block}"])
@@ -111,7 +97,7 @@ def summarise(
         "caption": f"Shares of {SPAN} trials each; the counts are perturbed throughout.",
     }  # fmt: skip
     return assemble(
-        info, config, cells, planned, versions, command, columns=COLUMNS, rows=rows, curves=curves, axes=axes,
+        done, columns=COLUMNS, rows=rows, curves=curves, axes=axes,
         verdict=verdict(rows), notes=notes, over="trials",
     )  # fmt: skip
 

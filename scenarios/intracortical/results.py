@@ -6,12 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..contract import RunConfig, ScenarioInfo
-from ..own import facts
+from ..own import NOTHING_YET, Finished
 from ..statistics import Interval, bootstrap, resample, weighted_mean
 
 BOOTSTRAP_SEED = 20200420
-CellData = tuple[Mapping[str, Any], Mapping[str, np.ndarray]]
 
 
 def mean_of(values: ArrayLike) -> Interval:
@@ -35,12 +33,7 @@ def curve(name: str, x: ArrayLike, y: ArrayLike) -> dict[str, Any]:
 
 
 def assemble(
-    info: ScenarioInfo,
-    config: RunConfig,
-    cells: Sequence[CellData],
-    planned: int,
-    versions: Mapping[str, str],
-    command: str,
+    done: Finished,
     *,
     columns: Mapping[str, str],
     rows: Sequence[Mapping[str, Any]],
@@ -53,15 +46,15 @@ def assemble(
     """Strict JSON. columns: measure -> its heading; axes: x, y, title of the figure and, where wanted, ``log``; over:
     what intervals are taken over."""
     results = {
-        **facts(info, config, cells, planned, versions, command),
+        **done.facts(),
         "columns": dict(columns),
         "rows": list(rows),
         "curves": list(curves),
         "axes": dict(axes),
         "over": over,
-        "notes": [*notes, *(["Quick: too short and too few to be a result."] if config.quick else [])],
+        "notes": [*notes, *(["Quick: too short and too few to be a result."] if done.config.quick else [])],
     }
-    results["verdict"] = verdict if cells else {"headline": "Nothing has run yet.", "sentences": []}
+    results["verdict"] = verdict if done.cells else NOTHING_YET
     results["text"] = text(results)
     return results
 

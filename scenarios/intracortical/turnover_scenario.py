@@ -7,35 +7,25 @@ from typing import Any
 import jax
 import numpy as np
 
-from ...sim.errors import InputError
 from ...sim.keys import stream_key
-from ..contract import Cell, Notify, RunConfig, ScenarioInfo
+from ..contract import Cell, Notify, RunConfig
 from ..infos import INFOS
-from ..own import refuse_data
+from ..own import Finished, OwnScenario, cells_of, people, refuse_data, refuse_methods
 from .page import report
-from .results import CellData, assemble, curve, mean_of, row
+from .results import assemble, curve, mean_of, row
 from .turnover import METHODS, Months, run_months
 
 COLUMNS = {"first": "R² on the first day", "late": "R² over the last third", "all": "R² over all days"}
 
 
 @dataclasses.dataclass(frozen=True)
-class Turnover:
+class Turnover(OwnScenario):
     """A cell is a person, at a speed of turnover."""
-
-    info: ScenarioInfo
 
     def plan(self, config: RunConfig) -> list[Cell]:
         refuse_data(config)
-        unknown = [name for name in config.methods if name not in METHODS]
-        if unknown:
-            raise InputError(f"{config.scenario} has no method '{unknown[0]}'; choose from {', '.join(METHODS)}")
-        return [
-            Cell(scenario=config.scenario, severity=severity, subjects=(f"P{i + 1:02d}",), seed=seed)
-            for seed in range(config.seeds)
-            for severity in config.severities
-            for i in range(config.subjects)
-        ]
+        refuse_methods(config, METHODS)
+        return cells_of(config, *((name,) for name in people(config)))
 
     def run_cell(self, config: RunConfig, cell: Cell, notify: Notify) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         base = stream_key(jax.random.key(0), self.info.name, cell.seed)
@@ -44,14 +34,8 @@ class Turnover:
         scores: dict[str, np.ndarray] = dict(zip(METHODS, run_months(months, cell.severity, key, notify)))
         return {"days": list(months.days)}, {name: scores[name].astype(np.float32) for name in config.methods}
 
-    def timing(self, config: RunConfig) -> dict[str, Any]:
-        """Nothing."""
-        return {}
-
-    def results(
-        self, config: RunConfig, cells: Sequence[CellData], planned: int, versions: Mapping[str, str], command: str
-    ) -> dict[str, Any]:
-        return summarise(self.info, config, cells, planned, versions, command)
+    def summarise(self, done: Finished) -> dict[str, Any]:
+        return summarise(done)
 
     def report(self, results: Mapping[str, Any]) -> str:
         return report(results)
@@ -62,24 +46,16 @@ def make_months(config: RunConfig) -> Months:
     return Months(days=tuple(float(d) for d in range(0, 121, 12))) if config.quick else Months()
 
 
-def summarise(
-    info: ScenarioInfo,
-    config: RunConfig,
-    cells: Sequence[CellData],
-    planned: int,
-    versions: Mapping[str, str],
-    command: str,
-) -> dict[str, Any]:
+def summarise(done: Finished) -> dict[str, Any]:
     """R² by method and speed of turnover; people of all seeds together."""
     rows, curves = [], []
-    speeds = sorted({float(meta["severity"]) for meta, _ in cells})
-    for speed in speeds:
-        here = [(meta, arrays) for meta, arrays in cells if float(meta["severity"]) == speed]
+    for speed in done.severities:
+        here = done.at(speed)
         days = np.asarray(here[0][0]["days"], float)
         late = days >= days[-1] * 2 / 3
-        for name in config.methods:
+        for name in done.config.methods:
             scores = np.stack([arrays[name] for _, arrays in here]).astype(float)
-            label = name if len(speeds) == 1 else f"{name}, turnover x {speed:g}"
+            label = name if len(done.severities) == 1 else f"{name}, turnover x {speed:g}"
             measures = {
                 "first": mean_of(scores[:, 0]),
                 "late": mean_of(scores[:, late].mean(axis=1)),
@@ -98,7 +74,7 @@ def summarise(
         "filter fitted on 24 labelled reaches of the day; oracle: on 160.",
     ]
     return assemble(
-        info, config, cells, planned, versions, command, columns=COLUMNS, rows=rows, curves=curves, axes=axes,
+        done, columns=COLUMNS, rows=rows, curves=curves, axes=axes,
         verdict=verdict(rows), notes=notes, over="people",
     )  # fmt: skip
 
