@@ -78,19 +78,27 @@ def scale_updates(updates: dict[str, Any], scales: dict[str, Any]) -> dict[str, 
     return jax.tree.map(jnp.multiply, updates, scales)
 
 
-def apply_batch(
+def features_batch(
     net: Network, variables: Variables, x: Array, weight: Array, keys: Array | None
 ) -> tuple[Array, dict[str, Any]]:
-    """Logits (n_trials, n_classes) normalised by the batch's own weighted statistics, and the running ones after it."""
+    """Features (n_trials, n_features) below the readout, normalised by the batch's own weighted statistics, and the
+    running ones after it."""
     axis = "trials"
 
     def one(x: Array, weight: Array, key: Array | None) -> tuple[Array, dict[str, Any]]:
         batch = Batch(variables.stats, weight, net.momentum, axis)
-        features = net.features(variables, x, batch, key)
-        return linear(variables.params[net.layers[-1]], features), batch.seen
+        return net.features(variables, x, batch, key), batch.seen
 
     in_axes = (0, 0, None if keys is None else 0)
     return jax.vmap(one, in_axes, (0, None), axis_name=axis)(x, weight, keys)
+
+
+def apply_batch(
+    net: Network, variables: Variables, x: Array, weight: Array, keys: Array | None
+) -> tuple[Array, dict[str, Any]]:
+    """Logits (n_trials, n_classes) normalised by the batch's own weighted statistics, and the running ones after it."""
+    features, stats = features_batch(net, variables, x, weight, keys)
+    return jax.vmap(lambda f: linear(variables.params[net.layers[-1]], f))(features), stats
 
 
 def fit_network(net: Network, variables: Variables, trials: Trials, key: Array) -> Variables:

@@ -15,12 +15,20 @@ from .contract import restart, skip
 SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)
 
 
-def kernel_matrix(points: Array, scales: tuple[float, ...] = SCALES) -> Array:
-    """(n, n) mean of Gaussian kernels exp(-d²/(s·median d²)) over ``scales``, of points (n, n_features)."""
-    squares = ((points[:, None] - points[None]) ** 2).sum(-1)
-    rows, columns = jnp.triu_indices(points.shape[0], 1)
-    median = jnp.maximum(jnp.median(squares[rows, columns]), jnp.finfo(points.dtype).tiny)
-    return jnp.mean(jnp.stack([jnp.exp(-squares / (s * median)) for s in scales]), axis=0)
+def squared_distances(points: Array) -> Array:
+    """(n, n) squared Euclidean distances between points (n, n_features)."""
+    return ((points[:, None] - points[None]) ** 2).sum(-1)
+
+
+def kernel_matrix(points: Array, scales: tuple[float, ...] = SCALES, width: Array | None = None) -> Array:
+    """(n, n) mean of Gaussian kernels exp(-d²/(s·width)) over ``scales``, of points (n, n_features).
+
+    width: () squared distance, by default the median of d²."""
+    squares = squared_distances(points)
+    if width is None:
+        rows, columns = jnp.triu_indices(points.shape[0], 1)
+        width = jnp.maximum(jnp.median(squares[rows, columns]), jnp.finfo(points.dtype).tiny)
+    return jnp.mean(jnp.stack([jnp.exp(-squares / (s * width)) for s in scales]), axis=0)
 
 
 def mmd_squared(kernel: Array, first: Array) -> Array:

@@ -1,0 +1,161 @@
+"""The compiled loop of pretraining: rounds of people, epochs over them, minibatches of some people."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from ...sim.keys import stream_key
+from ..contract import Decoder, Trials, Variables
+from ..decoders.training import ADAM_EPS, weighted_cross_entropy
+from .contract import Batch, Draw, Strategy
+from .domains import align_people, draw_trials, orders
+
+Notify = Callable[[int, int, dict[str, float]], None]
+"""Told after every epoch: how many are over, of how many, and the terms of the last."""
+
+
+class Pretrained(NamedTuple):
+    """variables: those of the best epoch where there were held-out people, else of the last; history: name ->
+    (n_epochs,) float32, the mean of each term over an epoch, ``held_out_loss`` and ``held_out_accuracy`` after it."""
+
+    variables: Variables
+    history: dict[str, Array]
+
+
+class Plan(NamedTuple):
+    """Static sizes. epochs: passes over the people, over each draw of them where they are drawn ``rounds`` times;
+    patience: epochs without a better loss on held-out people after which nothing is learnt any more, 0 for never."""
+
+    epochs: int
+    rounds: int = 1
+    people_per_batch: int = 4
+    trials_per_person: int = 16
+    patience: int = 0
+
+
+class _State(NamedTuple):
+    variables: Variables
+    extra: Any
+    optimizer: Any
+    tick: Array  # () int32 minibatches so far
+
+
+class _Best(NamedTuple):
+    variables: Variables
+    loss: Array  # () on held-out people
+    waited: Array  # () int32 epochs since
+
+
+@jax.jit(static_argnames=("plan", "notify"))
+def train(
+    decoder: Decoder,
+    strategy: Strategy,
+    people: Trials | Draw,
+    hidden: Trials | None,
+    outside: Trials | None,
+    start: Variables,
+    key: Array,
+    plan: Plan,
+    notify: Notify | None = None,
+) -> Pretrained:
+    """Everything checked: see :func:`neurodrift.adaptation.transfer.pretrain.pretrain_with_history`.
+
+    AdamW at the decoder's own rate and decay; one optimiser and one count of progress through all rounds.
+    """
+    shape = (people if isinstance(people, Trials) else jax.eval_shape(people, key)).y.shape
+    n_hidden = 0 if hidden is None else hidden.y.shape[0]
+    hidden_per_batch = min(n_hidden, plan.people_per_batch)
+    n_batches = max(1, round(shape[0] * shape[1] / (plan.people_per_batch * plan.trials_per_person)))
+    n_epochs = plan.rounds * plan.epochs
+    n_steps = n_epochs * n_batches
+    network: Any = decoder
+    optimizer = optax.flatten(optax.adamw(network.learning_rate, eps=ADAM_EPS, weight_decay=network.weight_decay))
+    aligned = align_people(people) if isinstance(people, Trials) else None
+    hidden = None if hidden is None else align_people(hidden)
+    outside = None if outside is None else align_people(outside)
+
+    def batch_of(known: Trials, chosen: Array, others: Array | None, tick: Array, key: Array) -> Batch:
+        progress = tick / jnp.float32(n_steps)
+        trials = draw_trials(known, chosen, plan.trials_per_person, stream_key(key, "known"))
+        labelled = jnp.ones(chosen.shape)
+        if hidden is not None and others is not None:
+            more = draw_trials(hidden, others, plan.trials_per_person, stream_key(key, "hidden"))
+            more = more._replace(y=jnp.zeros_like(more.y))
+            trials = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), trials, more)
+            chosen = jnp.concatenate([chosen, others + shape[0]])
+            labelled = jnp.concatenate([labelled, jnp.zeros(others.shape)])
+        return Batch(trials, chosen, labelled, progress)
+
+    def epoch(carry: tuple[_State, _Best], known: Trials) -> tuple[tuple[_State, _Best], dict[str, Array]]:
+        state, best = carry
+        key_order = stream_key(key, "orders", state.tick)
+        chosen = orders(key_order, shape[0], plan.people_per_batch, n_batches)
+        others = orders(stream_key(key_order, "hidden"), n_hidden, hidden_per_batch, n_batches) if n_hidden else None
+
+        def step(state: _State, who: tuple[Array, Array | None]) -> tuple[_State, dict[str, Array]]:
+            now = stream_key(key, "step", state.tick)
+            batch = batch_of(known, *who, state.tick, now)
+            found = strategy.gradient(decoder, state.variables, state.extra, batch, stream_key(now, "strategy"))
+            trained = (state.variables.params, state.extra)
+            updates, memory = optimizer.update((found.params, found.extra), state.optimizer, trained)
+            # A batch of padding alone must not move anything by the optimiser's memory.
+            some = jnp.sum(batch.trials.weight) > 0
+            (params, extra), memory = jax.tree.map(
+                lambda new, old: jnp.where(some, new, old),
+                (optax.apply_updates(trained, updates), memory),
+                (trained, state.optimizer),
+            )
+            variables = state.variables._replace(params=params, stats=found.stats)
+            return _State(variables, extra, memory, state.tick + 1), found.terms
+
+        def learn(carry: tuple[_State, _Best]) -> tuple[tuple[_State, _Best], dict[str, Array]]:
+            state, terms = jax.lax.scan(step, carry[0], (chosen, others))
+            return (state, carry[1]), {name: values.mean() for name, values in terms.items()}
+
+        if outside is not None and plan.patience:
+            silent = jax.tree.map(lambda s: jnp.full(s.shape, jnp.nan, s.dtype), jax.eval_shape(learn, carry)[1])
+            (state, _), terms = jax.lax.cond(
+                best.waited < plan.patience, learn, lambda carry: (carry, silent), (state, best)
+            )
+        else:
+            (state, _), terms = learn((state, best))
+        if outside is not None:
+            loss, accuracy = evaluate(decoder, state.variables, outside)
+            better = loss < best.loss
+            kept = jax.tree.map(lambda new, old: jnp.where(better, new, old), state.variables, best.variables)
+            best = _Best(kept, jnp.minimum(loss, best.loss), jnp.where(better, 0, best.waited + 1))
+            terms = terms | {"held_out_loss": loss, "held_out_accuracy": accuracy}
+        else:
+            best = best._replace(variables=state.variables)
+        if notify is not None:
+            jax.debug.callback(_told(notify, n_epochs, n_batches), state.tick, terms)
+        return (state, best), terms
+
+    def round_of(carry: tuple[_State, _Best], number: Array) -> tuple[tuple[_State, _Best], dict[str, Array]]:
+        known = align_people(people(stream_key(key, "people", number))) if aligned is None else aligned  # type: ignore[operator]
+        return jax.lax.scan(lambda c, _: epoch(c, known), carry, None, length=plan.epochs)
+
+    extra = strategy.init(decoder, shape[0] + n_hidden, stream_key(key, "extra"))
+    state = _State(start, extra, optimizer.init((start.params, extra)), jnp.int32(0))
+    best = _Best(start, jnp.float32(jnp.inf), jnp.int32(0))
+    (_, best), history = jax.lax.scan(round_of, (state, best), jnp.arange(plan.rounds))
+    return Pretrained(best.variables, jax.tree.map(lambda leaf: leaf.reshape(-1), history))
+
+
+def evaluate(decoder: Decoder, variables: Variables, people: Trials) -> tuple[Array, Array]:
+    """Mean cross-entropy () and accuracy () on aligned people (n_people, n_trials, ...), by weight."""
+    flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), people)
+    logits = jax.vmap(lambda x: decoder.apply(variables, x))(flat.x)
+    right = jnp.sum(flat.weight * (logits.argmax(-1) == flat.y)) / jnp.maximum(flat.weight.sum(), 1e-12)
+    return weighted_cross_entropy(logits, flat.y, flat.weight), right
+
+
+def _told(notify: Notify, n_epochs: int, n_batches: int) -> Callable[..., None]:
+    def told(tick: Array, terms: dict[str, Array]) -> None:
+        notify(int(tick) // n_batches, n_epochs, {name: float(value) for name, value in terms.items()})
+
+    return told

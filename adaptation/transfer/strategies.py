@@ -1,0 +1,99 @@
+"""Supervised pretraining, with a penalty on how far people's features are apart or without."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from ...sim.errors import InputError, unknown
+from ...sim.pytree import component
+from ..contract import Decoder, Variables
+from ..decoders.nets import linear
+from ..decoders.training import features_batch, weighted_cross_entropy
+from .contract import Batch, ByLoss, Loss, Penalty
+from .coral import DeepCoral
+from .dann import DANN
+from .mcc import MCC
+from .mmd import MMD
+
+
+@component
+class Supervised(ByLoss):
+    """Cross-entropy of the labelled people, plus ``weight`` times ``penalty`` on everybody in the minibatch.
+
+    The penalty acts on the features below the readout (MCC on the logits); None for none. Networks only.
+    """
+
+    penalty: Penalty | None = None
+    weight: Array | float = 1.0
+
+    def init(self, decoder: Decoder, n_people: int, key: Array) -> Any:
+        check_network(decoder)
+        return {} if self.penalty is None else self.penalty.init(decoder.n_features, n_people, key)  # type: ignore[attr-defined]
+
+    def loss(self, decoder: Decoder, variables: Variables, extra: Any, batch: Batch, key: Array) -> Loss:
+        n_people, n_trials = batch.trials.y.shape
+        flat = jax.tree.map(lambda leaf: leaf.reshape(n_people * n_trials, *leaf.shape[2:]), batch.trials)
+        keys = jax.random.split(key, n_people * n_trials)
+        features, stats = features_batch(decoder, variables, flat.x, flat.weight, keys)  # type: ignore[arg-type]
+        logits = jax.vmap(lambda f: linear(variables.params[decoder.layers[-1]], f))(features)
+        task = weighted_cross_entropy(logits, flat.y, batch.label_weight.reshape(-1))
+        if self.penalty is None:
+            return Loss(task, stats, {"task": task, "penalty": jnp.zeros(())})
+        features, logits = (leaf.reshape(n_people, n_trials, -1) for leaf in (features, logits))
+        penalty = self.penalty(extra, features, logits, batch)
+        return Loss(task + self.weight * penalty, stats, {"task": task, "penalty": penalty})
+
+
+class StrategySpec(NamedTuple):
+    """A strategy as lists show it; ``weight``: of its penalty, chosen on people that no result is measured on."""
+
+    name: str
+    title: str
+    make: Callable[[float], Any]
+    weight: float
+
+
+STRATEGIES: Mapping[str, StrategySpec] = {
+    spec.name: spec
+    for spec in (
+        StrategySpec("supervised", "pooled people, cross-entropy alone", lambda weight: Supervised(), 0.0),
+        StrategySpec(
+            "mmd", "features of one distribution (DAN)", lambda weight: Supervised(penalty=MMD(), weight=weight), 1.0
+        ),
+        StrategySpec(
+            "coral", "features of one covariance (Deep CORAL)",
+            lambda weight: Supervised(penalty=DeepCoral(), weight=weight), 1.0,
+        ),
+        StrategySpec(
+            "dann", "features that do not tell who it is (DANN)",
+            lambda weight: Supervised(penalty=DANN(), weight=weight), 1.0,
+        ),
+        StrategySpec(
+            "mcc", "predictions that do not hesitate (MCC)",
+            lambda weight: Supervised(penalty=MCC(), weight=weight), 1.0,
+        ),
+    )
+}  # fmt: skip
+
+
+def strategy(name: str, weight: float | None = None) -> Any:
+    """The strategy called ``name``, with its own weight of the penalty unless another is given. InputError for a name
+    that is none or a weight below 0."""
+    if name not in STRATEGIES:
+        raise unknown("strategy", name, STRATEGIES)
+    if weight is not None and not 0 <= weight < float("inf"):
+        raise InputError(f"the weight of the penalty is {weight:g}: wanted a finite number, 0 or more")
+    spec = STRATEGIES[name]
+    return spec.make(spec.weight if weight is None else weight)
+
+
+def check_network(decoder: Any) -> None:
+    """InputError for a decoder that is not trained by gradients."""
+    if not hasattr(decoder, "epochs"):
+        raise InputError(
+            f"this pretraining got {type(decoder).__name__}, which is not trained by gradients: use eegnet or shallow, "
+            "or leave the strategy out"
+        )
