@@ -9,6 +9,7 @@ from jax import Array
 from ...sim.errors import InputError
 from ...sim.keys import stream_key
 from ...sim.pytree import component, static
+from ..methods.gate import when
 from .contract import restart, skip
 
 #: Widths of the mixture's kernels, as multiples of the median squared distance (Long 2015).
@@ -104,7 +105,11 @@ class MMDTest:
         old = restart(state.alarm, self.init(), state)
         recent = old.recent.at[old.n % self.n_recent].set(value)
         n = old.n + 1
-        key = stream_key(self.key, "permutations", tick)
-        p = permutation_p_value(self.reference, recent, key, self.n_permutations)
-        alarm = (n >= self.n_recent) & (n % self.every == 0) & (p <= self.alpha)
+        due = (n >= self.n_recent) & (n % self.every == 0)
+        alarm = when(due, _differs, jnp.zeros((), bool), self, recent, tick)
         return skip(value, (MMDState(recent, n, tick, alarm), alarm), state)
+
+
+def _differs(_: Array, monitor: MMDTest, recent: Array, tick: Array) -> Array:
+    key = stream_key(monitor.key, "permutations", tick)
+    return permutation_p_value(monitor.reference, recent, key, monitor.n_permutations) <= monitor.alpha

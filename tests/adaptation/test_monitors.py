@@ -17,11 +17,13 @@ from neurodrift.adaptation.monitors import (
     PageHinkley,
     alarms,
     in_control_run_length,
+    mmd,
     permutation_p_value,
     tune_to_run_length,
 )
 from neurodrift.adaptation.monitors.mmd import kernel_matrix, mmd_squared
 from neurodrift.sim.errors import InputError
+from neurodrift.sim.keys import stream_key
 
 KEY = jax.random.key(0)
 
@@ -41,12 +43,12 @@ def monitors():
     vectors = np.stack([still, rng.normal(size=240)], 1)
     covs = covariances(2, (240,))
     moved = np.where((np.arange(240) < 120)[:, None, None], covs, covariances(3, (240,), 2.0))
-    mmd = MMDTest.create(jnp.asarray(rng.normal(size=(40, 2)), jnp.float32), KEY, n_permutations=99)
+    test = MMDTest.create(jnp.asarray(rng.normal(size=(40, 2)), jnp.float32), KEY, n_permutations=99)
     return {
         "adwin": (ADWIN(), still, still + jump),
         "page_hinkley": (PageHinkley(threshold=30.0), still, still + jump),
         "kswin": (KSWIN.create(KEY, n_window=60, n_stat=20, alpha=0.001), still, still + jump),
-        "mmd": (mmd, vectors, vectors + jump[:, None]),
+        "mmd": (test, vectors, vectors + jump[:, None]),
         "covariance": (CovarianceChart.create(jnp.asarray(covariances(4, (100,)))), covs, moved),
     }
 
@@ -124,6 +126,41 @@ def test_the_discrepancy_and_its_p_value_are_those_of_numpy():
         expected = np.mean([discrepancy(row > 0.5) >= discrepancy(observed) - 1e-12 for row in np.asarray(shuffled)])
         p = permutation_p_value(jnp.asarray(a), jnp.asarray(b), KEY, 80)
     assert float(p) == pytest.approx((80 * expected + 1) / 81)
+
+
+def test_mmd_permutes_only_at_the_values_it_tests_and_decides_as_if_it_always_did(monkeypatch):
+    tested = []
+
+    def counted(a, b, key, n):
+        jax.debug.callback(lambda: tested.append(1))
+        return permutation_p_value(a, b, key, n)
+
+    monkeypatch.setattr(mmd, "permutation_p_value", counted)
+    rng = np.random.default_rng(9)
+    reference = jnp.asarray(rng.normal(size=(20, 2)), jnp.float32)
+    values = np.float32(rng.normal(size=(48, 2)) + np.where(np.arange(48) < 24, 0.0, 1.5)[:, None])
+    values[13] = np.nan
+    monitor = MMDTest.create(reference, KEY, alpha=0.05, n_recent=8, every=3, n_permutations=40)
+    found = alarms(monitor, jnp.asarray(values))
+    jax.effects_barrier()
+    p_of = jax.jit(
+        lambda recent, tick: permutation_p_value(reference, recent, stream_key(KEY, "permutations", tick), 40)
+    )
+    recent, n, tick, due, expected = np.zeros((8, 2), np.float32), 0, 0, 0, []
+    for value in values:
+        if np.isfinite(value).all():
+            recent[n % 8], n, tick = value, n + 1, tick + 1
+            ready = n >= 8 and n % 3 == 0
+            due += ready
+            expected.append(ready and float(p_of(recent, tick)) <= 0.05)
+            if expected[-1]:
+                recent, n = np.zeros((8, 2), np.float32), 0
+        else:
+            expected.append(False)
+    assert any(expected)
+    assert_array_equal(found, expected)
+    # the value that is not finite may be tested in vain
+    assert due <= len(tested) <= due + 1
 
 
 def test_p_values_of_equal_samples_are_uniform():
