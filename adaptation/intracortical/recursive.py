@@ -38,6 +38,13 @@ def moved(state: FilterState, counts: Array) -> FilterState:
     return state._replace(velocity=velocity, variance=variance)
 
 
+def meant(intention: Any, state: FilterState, counts: Array, feedback: Feedback) -> tuple[FilterState, Array, Array]:
+    """(``state`` past the counts, the velocity (2,) that was meant, () bool whether anything is known of it)."""
+    state = moved(state, counts)
+    intent, known = intention(feedback, state.velocity)
+    return state, intent, known & jnp.isfinite(counts).all() & jnp.isfinite(intent).all()
+
+
 def add(sums: Moments, intent: Array, counts: Array, keep: Array | float) -> Moments:
     """``sums`` decayed by ``keep``, with one bin more."""
     x = regressors(intent)
@@ -81,9 +88,7 @@ class RecursiveKalman:
         return moved(state, counts).velocity
 
     def update(self, state: FilterState, counts: Array, feedback: Feedback) -> FilterState:
-        state = moved(state, counts)
-        intent, known = self.intention(feedback, state.velocity)
-        known = known & jnp.isfinite(counts).all() & jnp.isfinite(intent).all()
+        state, intent, known = meant(self.intention, state, counts, feedback)
         keep = 0.5 ** (self.bin_s / self.half_life_s)
         sums = select(known, add(state.sums, intent, counts, keep), state.sums)
         bins = state.bins + known.astype(jnp.int32)
@@ -119,9 +124,7 @@ class SmoothBatch:
         return moved(state, counts).velocity
 
     def update(self, state: FilterState, counts: Array, feedback: Feedback) -> FilterState:
-        state = moved(state, counts)
-        intent, known = self.intention(feedback, state.velocity)
-        known = known & jnp.isfinite(counts).all() & jnp.isfinite(intent).all()
+        state, intent, known = meant(self.intention, state, counts, feedback)
         sums = select(known, add(state.sums, intent, counts, 1.0), state.sums)
         bins = state.bins + known.astype(jnp.int32)
         due = known & (bins >= self.n_bins)

@@ -24,11 +24,8 @@ KEY = jax.random.key(0)
 
 
 def decoder_of(name):
-    """The decoder of the catalogue that the method called ``name`` is put to the test on."""
-    needs = METHODS[name].needs
-    if isinstance(needs, tuple):
-        return "csp_lda" if "csp_lda" in needs else needs[0]
-    return "eegnet" if needs == "network" else "csp_lda"
+    """The first decoder of the catalogue that the method called ``name`` can run on."""
+    return next(decoder for decoder, spec in DECODERS.items() if METHODS[name].fits(spec))
 
 
 @functools.cache

@@ -68,15 +68,9 @@ CASES = [
 
 @functools.cache
 def _case(kind, name):
-    decoder_name = _decoder_of(METHODS[name].needs) if kind == "adapter" else "csp_lda"
-    return make_case(COMPONENTS[kind, name](), kind, n_channels=N_CHANNELS, decoder_name=decoder_name)
-
-
-def _decoder_of(needs):
-    """The decoder of the catalogue under a method of these needs."""
-    if isinstance(needs, tuple):
-        return "csp_lda" if "csp_lda" in needs else needs[0]
-    return "eegnet" if needs == "network" else "csp_lda"
+    # the first that the method can run on
+    fitting = (d for d, spec in DECODERS.items() if kind != "adapter" or METHODS[name].fits(spec))
+    return make_case(COMPONENTS[kind, name](), kind, n_channels=N_CHANNELS, decoder_name=next(fitting))
 
 
 @pytest.mark.parametrize(("kind", "name", "law"), CASES)

@@ -5,41 +5,27 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+from neurodrift.adaptation.decoders.eegnet import EEGNet
+from neurodrift.adaptation.decoders.shallow import ShallowFBCSPNet
+from neurodrift.adaptation.decoders.training import apply_batch, weighted_cross_entropy
 
-from neurodrift.adaptation.contract import Variables  # noqa: E402
-from neurodrift.adaptation.decoders.eegnet import EEGNet  # noqa: E402
-from neurodrift.adaptation.decoders.shallow import ShallowFBCSPNet  # noqa: E402
-from neurodrift.adaptation.decoders.training import apply_batch, weighted_cross_entropy  # noqa: E402
-from neurodrift.scenarios.bench.braindecode import braindecode_models  # noqa: E402
-
-try:
-    models = braindecode_models()
-except ImportError as error:
-    pytest.skip(f"braindecode does not import: {error}", allow_module_level=True)
-
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:Parameter 'final_layer_with_constraint=False' is deprecated:DeprecationWarning"
+from .peers import (
+    DEPRECATED,
+    EEGNET,
+    EEGNET_NORMS,
+    models,
+    randomised,
+    read_out,
+    running,
+    torch,
+    train_without_dropout,
 )
+
+pytestmark = DEPRECATED
 N_CHANNELS, N_TIMES, N_CLASSES, N_TRIALS = 22, 500, 4, 6
 TOLERANCE = 1e-5  # relative to the largest value: float32 sums of up to 22 * 501 terms in another order
 
 # our (layer, name) <- braindecode's parameter
-EEGNET = {
-    ("temporal", "kernel"): "conv_temporal.weight",
-    ("temporal", "scale"): "bnorm_temporal.weight",
-    ("temporal", "bias"): "bnorm_temporal.bias",
-    ("spatial", "kernel"): "conv_spatial.parametrizations.weight.original",
-    ("spatial", "scale"): "bnorm_1.weight",
-    ("spatial", "bias"): "bnorm_1.bias",
-    ("separable", "depthwise"): "conv_separable_depth.weight",
-    ("separable", "pointwise"): "conv_separable_point.weight",
-    ("separable", "scale"): "bnorm_2.weight",
-    ("separable", "bias"): "bnorm_2.bias",
-    ("readout", "kernel"): "final_layer.conv_classifier.weight",
-    ("readout", "bias"): "final_layer.conv_classifier.bias",
-}
-EEGNET_NORMS = {"temporal": "bnorm_temporal", "spatial": "bnorm_1", "separable": "bnorm_2"}
 SHALLOW = {
     ("temporal", "kernel"): "conv_time_spat.conv_time.weight",
     ("temporal", "bias"): "conv_time_spat.conv_time.bias",
@@ -54,18 +40,14 @@ SHALLOW_NORMS = {"spatial": "bnorm"}
 
 def pair(name):
     """Our network, the variables read out of a randomised braindecode network, that network, the name table."""
-    torch.manual_seed(3)
     sizes = {"n_chans": N_CHANNELS, "n_outputs": N_CLASSES, "n_times": N_TIMES}
     if name == "EEGNet":
         # at 128 Hz the lengths are braindecode's; its momentum and eps are those of the paper
         ours, table, norms = EEGNet.create(N_CHANNELS, N_TIMES, N_CLASSES, 128.0, momentum=0.01), EEGNET, EEGNET_NORMS
-        theirs = models.EEGNet(**sizes)
     else:
         ours, table, norms = ShallowFBCSPNet.create(N_CHANNELS, N_TIMES, N_CLASSES, 250.0), SHALLOW, SHALLOW_NORMS
-        theirs = models.ShallowFBCSPNet(**sizes)
+    theirs = randomised(lambda: getattr(models, name)(**sizes))
     with torch.no_grad():
-        for parameter in theirs.parameters():
-            parameter.add_(0.1 * torch.randn_like(parameter))
         if name == "EEGNet":  # some spatial filters beyond the max-norm, some within
             original = theirs.conv_spatial.parametrizations.weight.original
             original.mul_(torch.linspace(0.5, 3.0, 16).reshape(-1, 1, 1, 1))
@@ -73,28 +55,7 @@ def pair(name):
             module = theirs.get_submodule(norm)
             module.running_mean.normal_(0, 0.1)
             module.running_var.uniform_(0.5, 2.0)
-    variables = ours.init(jax.random.key(0))
-    weights = dict(theirs.named_parameters())
-    params = {
-        layer: {
-            key: jnp.asarray(weights[table[layer, key]].detach().numpy().reshape(leaf.shape))
-            if (layer, key) != ("spatial", "kernel") or name == "EEGNet"
-            else jnp.asarray(weights[table[layer, key]].detach().numpy()[:, :, 0, :])
-            for key, leaf in leaves.items()
-        }
-        for layer, leaves in variables.params.items()
-    }
-    return ours, Variables(variables.align, params, running(theirs, norms)), theirs, table, norms
-
-
-def running(theirs, norms):
-    return {
-        layer: {
-            "mean": jnp.asarray(theirs.get_submodule(n).running_mean.numpy()),
-            "var": jnp.asarray(theirs.get_submodule(n).running_var.numpy()),
-        }
-        for layer, n in norms.items()
-    }
+    return ours, read_out(ours, theirs, table, norms), theirs, table, norms
 
 
 def data():
@@ -123,10 +84,7 @@ def test_eval_forward_equals_braindecode(name):
 def test_gradient_of_every_parameter_equals_braindecode(name, mode):
     ours, variables, theirs, table, _norms = pair(name)
     x, y = data()
-    theirs.train(mode == "train")
-    for module in theirs.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.eval()
+    train_without_dropout(theirs) if mode == "train" else theirs.eval()
 
     def loss(params):
         current = variables._replace(params=params)
@@ -143,9 +101,7 @@ def test_gradient_of_every_parameter_equals_braindecode(name, mode):
     weights = dict(theirs.named_parameters())
     expected = {}
     for (layer, key), their_name in table.items():
-        g = weights[their_name].grad.numpy()
-        g = g[:, :, 0, :] if (name, layer, key) == ("ShallowFBCSPNet", "spatial", "kernel") else g
-        expected[layer, key] = g.reshape(gradient[layer][key].shape)
+        expected[layer, key] = weights[their_name].grad.numpy().reshape(gradient[layer][key].shape)
     # Some gradients vanish identically (a bias just before a norm): measured against the layer's largest.
     for (layer, key), g in expected.items():
         largest = max(np.abs(v).max() for (other, _), v in expected.items() if other == layer)
@@ -156,10 +112,7 @@ def test_gradient_of_every_parameter_equals_braindecode(name, mode):
 def test_training_forward_and_running_statistics_equal_braindecode(name):
     ours, variables, theirs, _, norms = pair(name)
     x, _ = data()
-    theirs.train()
-    for module in theirs.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.eval()
+    train_without_dropout(theirs)
     expected = theirs(torch.from_numpy(x)).detach().numpy()
     logits, stats = jax.jit(lambda v, x: apply_batch(ours, v, x, jnp.ones(N_TRIALS), None))(variables, x)
     assert_close(logits, expected)

@@ -5,76 +5,40 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+from neurodrift.adaptation.contract import Feedback, Trials
+from neurodrift.adaptation.decoders.eegnet import EEGNet
+from neurodrift.adaptation.methods import Composed
+from neurodrift.adaptation.methods.entropy import InformationMaximisation
+from neurodrift.adaptation.methods.testtime import UnlabelledTraining
 
-from neurodrift.adaptation.contract import Feedback, Trials, Variables  # noqa: E402
-from neurodrift.adaptation.decoders.eegnet import EEGNet  # noqa: E402
-from neurodrift.adaptation.methods import Composed  # noqa: E402
-from neurodrift.adaptation.methods.entropy import InformationMaximisation  # noqa: E402
-from neurodrift.adaptation.methods.testtime import UnlabelledTraining  # noqa: E402
-from neurodrift.scenarios.bench.braindecode import braindecode_models  # noqa: E402
-
-try:
-    models = braindecode_models()
-except ImportError as error:
-    pytest.skip(f"braindecode does not import: {error}", allow_module_level=True)
-
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:Parameter 'final_layer_with_constraint=False' is deprecated:DeprecationWarning"
+from .peers import (
+    DEPRECATED,
+    EEGNET,
+    EEGNET_NORMS,
+    models,
+    randomised,
+    read_out,
+    running,
+    torch,
+    train_without_dropout,
 )
+
+pytestmark = DEPRECATED
 N_CHANNELS, N_TIMES, N_CLASSES = 8, 256, 2
 N_WINDOWS, N_STREAM, RATE = 8, 10, 1e-3
-# our (layer, name) <- the peer's parameter, and the peer's norms
-NAMES = {
-    ("temporal", "kernel"): "conv_temporal.weight",
-    ("temporal", "scale"): "bnorm_temporal.weight",
-    ("temporal", "bias"): "bnorm_temporal.bias",
-    ("spatial", "kernel"): "conv_spatial.parametrizations.weight.original",
-    ("spatial", "scale"): "bnorm_1.weight",
-    ("spatial", "bias"): "bnorm_1.bias",
-    ("separable", "depthwise"): "conv_separable_depth.weight",
-    ("separable", "pointwise"): "conv_separable_point.weight",
-    ("separable", "scale"): "bnorm_2.weight",
-    ("separable", "bias"): "bnorm_2.bias",
-    ("readout", "kernel"): "final_layer.conv_classifier.weight",
-    ("readout", "bias"): "final_layer.conv_classifier.bias",
-}
-NORMS = {"temporal": "bnorm_temporal", "spatial": "bnorm_1", "separable": "bnorm_2"}
-
-
-def running(network):
-    modules = {layer: network.get_submodule(name) for layer, name in NORMS.items()}
-    return {
-        layer: {"mean": jnp.asarray(m.running_mean.numpy()), "var": jnp.asarray(m.running_var.numpy())}
-        for layer, m in modules.items()
-    }
 
 
 def pair():
     """Our EEGNet at 128 Hz, its variables as read out of a randomised one of the peer, and that one."""
-    torch.manual_seed(3)
-    theirs = models.EEGNet(n_chans=N_CHANNELS, n_outputs=N_CLASSES, n_times=N_TIMES)
-    with torch.no_grad():
-        for parameter in theirs.parameters():
-            parameter.add_(0.1 * torch.randn_like(parameter))
+    theirs = randomised(lambda: models.EEGNet(n_chans=N_CHANNELS, n_outputs=N_CLASSES, n_times=N_TIMES))
     ours = EEGNet.create(N_CHANNELS, N_TIMES, N_CLASSES, 128.0, momentum=0.01)  # the peer's momentum
-    weights, variables = dict(theirs.named_parameters()), ours.init(jax.random.key(0))
-    params = {
-        layer: {
-            key: jnp.array(weights[NAMES[layer, key]].detach().numpy().reshape(a.shape)) for key, a in leaves.items()
-        }
-        for layer, leaves in variables.params.items()
-    }
-    return ours, Variables(variables.align, params, jax.tree.map(jnp.array, running(theirs))), theirs
+    return ours, read_out(ours, theirs, EEGNET, EEGNET_NORMS), theirs
 
 
 def theirs_after(network, x, temperature, diversity, parameters):
     """The network after a step on every 8 successive windows, batch statistics on and dropout off."""
     adam = torch.optim.Adam(parameters, lr=RATE, eps=1e-7)
-    network.train()
-    for module in network.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.eval()
+    train_without_dropout(network)
     for i in range(N_WINDOWS, len(x) + 1):
         p = torch.softmax(network(torch.from_numpy(x[i - N_WINDOWS : i])) / temperature, dim=1)
         mean = p.mean(0)
@@ -101,12 +65,12 @@ def test_steps_on_eegnet_equal_those_of_pytorch(moves, temperature, diversity):
         return jax.lax.scan(lambda s, x: (adapter.update(s, x, told), None), state, x)[0]
 
     state = jax.jit(whole)(jnp.asarray(x))
-    affine = [theirs.get_submodule(norm) for norm in NORMS.values()]
+    affine = [theirs.get_submodule(norm) for norm in EEGNET_NORMS.values()]
     chosen = list(theirs.parameters()) if moves == "all" else [p for norm in affine for p in norm.parameters()]
     theirs_after(theirs, x, temperature, diversity, chosen)
     weights = dict(theirs.named_parameters())
     steps = N_STREAM - N_WINDOWS + 1
-    for (layer, key), name in NAMES.items():
+    for (layer, key), name in EEGNET.items():
         found = np.asarray(state.variables.params[layer][key])
         expected = weights[name].detach().numpy().reshape(found.shape)
         before = np.asarray(variables.params[layer][key])
@@ -120,7 +84,7 @@ def test_steps_on_eegnet_equal_those_of_pytorch(moves, temperature, diversity):
         assert error.max() < 0.5 * RATE, (layer, key)
         moved = np.abs(expected - before).max()
         assert moved > RATE if moves == "all" or (key in ("scale", "bias") and layer != "readout") else moved == 0
-    reference = running(theirs)
-    for layer in NORMS:
+    reference = running(theirs, EEGNET_NORMS)
+    for layer in EEGNET_NORMS:
         for key in ("mean", "var"):
             np.testing.assert_allclose(state.variables.stats[layer][key], reference[layer][key], rtol=1e-4, atol=1e-5)
