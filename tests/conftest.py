@@ -2,7 +2,10 @@
 
 import ctypes
 import gc
+import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -14,8 +17,32 @@ QUICK_METHODS = (
 """One of each rule that has code of its own: what every method must keep, the others keep under `pytest -m slow`."""
 OF_EVERY_METHOD = ("tests/laws/test_components.py", "tests/laws/test_plant.py", "tests/adaptation/test_methods.py")
 
+CACHE = {
+    "JAX_COMPILATION_CACHE_DIR": "",
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+}
+
 LARGEST = 3e9
 """Bytes of memory above which a process lets go of what it has compiled."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config):
+    """What one process of this run compiles, the others (workers, commands under test) need not: a third of the time.
+
+    The folder is new with each run and gone after it, so that no test depends on an earlier run.
+    """
+    if not hasattr(config, "workerinput") and not CACHE.keys() & os.environ.keys():
+        folder = tempfile.mkdtemp(prefix="neurodrift-tests-")
+        os.environ.update(CACHE, JAX_COMPILATION_CACHE_DIR=folder)
+        config.add_cleanup(lambda: _forget(folder))
+
+
+def _forget(folder):
+    for name in CACHE:
+        os.environ.pop(name, None)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module", autouse=True)

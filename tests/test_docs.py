@@ -157,6 +157,7 @@ def test_the_spiking_loop_of_the_how_to_runs_and_goes_on_from_its_saved_state(ex
     assert made["saved"]["now"] == 4 * 50 * made["source"].substeps
 
 
+@pytest.mark.slow
 def test_the_policy_of_the_how_to_halves_beta_at_a_fraction_of_the_dose(examples):
     table = runpy.run_path(str(examples / "train_policy.py"))["table"]
     off, continuous, learned = (table[name] for name in ("off", "continuous", "learned"))
@@ -191,6 +192,7 @@ def test_the_task_of_the_how_to_is_drawn_shown_and_run(examples):
     assert 0.9 < float(made["records"]["marker"][-1]) < 1.4
 
 
+@pytest.mark.slow
 def test_the_controller_of_the_how_to_is_tuned_and_random_stimulation_lowers_mean_beta_as_much(examples):
     table = runpy.run_path(str(examples / "controllers.py"))["table"]
     benefit, dose = ({name: found[what].mean() for name, found in table.items()} for what in ("benefit", "dose"))
