@@ -337,7 +337,7 @@ def _fit_one(setup: Setup, start: Variables, trials: Trials, key: Array) -> Vari
 @functools.lru_cache(maxsize=4)
 def _pretrained(setup: Setup) -> Variables:
     """Weights fitted on eight simulated people of another population key than any person scored."""
-    from ..adaptation.pretrain import pretrain
+    from ..adaptation.transfer.pretrain import pretrain
 
     n = 2 if setup.quick else 8
     keys = _person_keys(jnp.arange(n), PRETRAINING_SEED)

@@ -116,3 +116,12 @@ def check_people(people: Trials, what: str = "people") -> None:
             f"{what} have x {x}, y {y} and weight {weight}: wanted x (n_people, n_trials, n_channels, n_times) of one "
             "person or more, y and weight (n_people, n_trials)"
         )
+
+
+def check_network(decoder: Any) -> None:
+    """InputError for a decoder that is not trained by gradients."""
+    if not hasattr(decoder, "learning_rate"):
+        raise InputError(
+            f"this pretraining got {type(decoder).__name__}, which is not trained by gradients: use eegnet or shallow, "
+            "or leave the strategy out"
+        )

@@ -11,7 +11,7 @@ from jax import Array
 from ...sim.errors import InputError
 from ...sim.keys import stream_key
 from ..contract import Decoder, Trials, Variables
-from .contract import Draw, Strategy, check_people
+from .contract import Draw, Strategy, check_network, check_people
 from .domains import euclidean_align, stacked
 from .loop import Notify, Plan, Pretrained, train
 
@@ -82,6 +82,7 @@ def pretrain_with_history(
     held_out: people on whom the loss is measured after each epoch, see :class:`Plan` for ``patience``; rounds: how many
     times a :class:`Draw` is asked for other people. Raises InputError for people or sizes that do not fit.
     """
+    check_network(decoder)
     if epochs is None:
         epochs = int(getattr(decoder, "epochs", 0))
     for name, value, least in (

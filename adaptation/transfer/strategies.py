@@ -12,7 +12,7 @@ from ...sim.pytree import component
 from ..contract import Decoder, Variables
 from ..decoders.nets import linear
 from ..decoders.training import features_batch, weighted_cross_entropy
-from .contract import Batch, ByLoss, Loss, Penalty
+from .contract import Batch, ByLoss, Loss, Penalty, check_network
 from .coral import DeepCoral
 from .dann import DANN
 from .mcc import MCC
@@ -88,12 +88,3 @@ def strategy(name: str, weight: float | None = None) -> Any:
         raise InputError(f"the weight of the penalty is {weight:g}: wanted a finite number, 0 or more")
     spec = STRATEGIES[name]
     return spec.make(spec.weight if weight is None else weight)
-
-
-def check_network(decoder: Any) -> None:
-    """InputError for a decoder that is not trained by gradients."""
-    if not hasattr(decoder, "epochs"):
-        raise InputError(
-            f"this pretraining got {type(decoder).__name__}, which is not trained by gradients: use eegnet or shallow, "
-            "or leave the strategy out"
-        )

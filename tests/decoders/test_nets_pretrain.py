@@ -1,19 +1,16 @@
-"""Pretraining on several synthetic subjects, fine-tuning on a new one, and weights in a file."""
-
-import json
+"""Pretraining on several synthetic subjects and fine-tuning on a new one."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from safetensors.numpy import save_file
 
 from neurodrift.adaptation.contract import Trials
 from neurodrift.adaptation.decoders.eegnet import EEGNet
-from neurodrift.adaptation.decoders.shallow import ShallowFBCSPNet
 from neurodrift.adaptation.decoders.training import cross_entropy, layer_scales, scale_updates
-from neurodrift.adaptation.pretrain import euclidean_align, load_variables, pretrain, save_variables
+from neurodrift.adaptation.transfer.domains import euclidean_align
+from neurodrift.adaptation.transfer.pretrain import pretrain
 from neurodrift.sim.errors import InputError
 
 N_CHANNELS, N_TIMES, SFREQ = 6, 192, 96.0
@@ -93,44 +90,6 @@ def test_stacked_and_listed_subjects_give_the_same_variables(decoder, pretrained
     stacked = jax.tree.map(lambda *a: jnp.stack(a), *(subject(seed, 40) for seed in range(6)))
     again = pretrain(decoder, stacked, jax.random.key(0))
     assert jax.tree.all(jax.tree.map(lambda a, b: bool(jnp.all(a == b)), pretrained, again))
-
-
-@pytest.mark.parametrize("cls", [EEGNet, ShallowFBCSPNet])
-def test_saved_variables_come_back_to_the_bit_with_their_metadata(cls, tmp_path):
-    decoder = cls.create(N_CHANNELS, N_TIMES, 2, SFREQ)
-    variables, meta = decoder.init(jax.random.key(1)), {"subjects": ["S007", "S094"], "sfreq": SFREQ}
-    save_variables(tmp_path / "w.safetensors", variables, meta)
-    loaded, loaded_meta = load_variables(tmp_path / "w.safetensors", jax.eval_shape(decoder.init, jax.random.key(0)))
-    assert jax.tree.structure(loaded) == jax.tree.structure(variables)
-    assert jax.tree.all(jax.tree.map(lambda a, b: bool(jnp.all(a == b)), loaded, variables))
-    assert loaded_meta == meta
-    assert [p.name for p in tmp_path.iterdir()] == ["w.safetensors"]
-
-
-def test_files_that_are_not_this_decoders_weights_are_refused(tmp_path, decoder):
-    like = decoder.init(jax.random.key(0))
-    with pytest.raises(InputError, match="cannot be read"):
-        load_variables(tmp_path / "absent.safetensors", like)
-    (tmp_path / "text.safetensors").write_text(json.dumps({"a": 1}))
-    with pytest.raises(InputError, match="cannot be read"):
-        load_variables(tmp_path / "text.safetensors", like)
-    save_file({"a": np.zeros(3, np.float32)}, tmp_path / "foreign.safetensors")
-    with pytest.raises(InputError, match="is marked None"):
-        load_variables(tmp_path / "foreign.safetensors", like)
-    other = EEGNet.create(N_CHANNELS + 1, N_TIMES, 2, SFREQ)
-    save_variables(tmp_path / "other.safetensors", other.init(jax.random.key(0)))
-    with pytest.raises(InputError, match=r"align as float32\[7, 7\] but the decoder needs float32\[6, 6\]"):
-        load_variables(tmp_path / "other.safetensors", like)
-    whole = tmp_path / "whole.safetensors"
-    save_variables(whole, like)
-    whole.write_bytes(whole.read_bytes()[:-40])
-    with pytest.raises(InputError, match="cannot be read"):
-        load_variables(whole, like)
-
-
-def test_weights_for_a_missing_folder_are_refused(tmp_path, decoder):
-    with pytest.raises(InputError, match="writable, existing folder"):
-        save_variables(tmp_path / "no" / "w.safetensors", decoder.init(jax.random.key(0)))
 
 
 def test_pretraining_refuses_no_subject_and_unequal_windows(decoder):

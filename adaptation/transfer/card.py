@@ -1,0 +1,84 @@
+"""What a checkpoint says of itself: the JSON beside the weights."""
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from ...sim.errors import InputError
+
+FORMAT = "neurodrift checkpoint"
+VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Card:
+    """Facts about a checkpoint, all of them JSON.
+
+    decoder:       name in the registry; fields: the numbers it was made with, so that it is made again exactly
+    ch_names:      channels in their order, named after the 10-05 system; reference: what they were recorded against
+    sfreq, n_times, class_names: Hz, samples and classes of a window
+    preprocessing: what was done to a window before the decoder sees it (l_freq, h_freq, window_s, alignment, ...)
+    data:          what it was trained on, in words; people and trials: how many
+    strategy:      how it was pretrained, with its numbers; seed
+    licence:       of the weights, as an SPDX name where there is one
+    metrics:       name -> number, measured on people that were not trained on
+    code:          version of the package; command: the line that makes it again
+    """
+
+    decoder: str
+    fields: Mapping[str, Any]
+    ch_names: tuple[str, ...]
+    sfreq: float
+    n_times: int
+    class_names: tuple[str, ...]
+    preprocessing: Mapping[str, Any]
+    data: str
+    people: int
+    trials: int
+    strategy: Mapping[str, Any]
+    licence: str
+    metrics: Mapping[str, float]
+    reference: str = ""
+    seed: int = 0
+    code: str = ""
+    command: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Strict JSON types, the format and its version first."""
+        facts = {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(self).items()}
+        return {"format": FORMAT, "version": VERSION, **facts}
+
+    @classmethod
+    def from_json(cls, found: Any, where: str) -> "Card":
+        """The card that ``to_json`` wrote; InputError naming ``where`` it was read for anything else."""
+        if not isinstance(found, dict) or found.get("format") != FORMAT:
+            marked = found.get("format") if isinstance(found, dict) else None
+            raise InputError(f"{where} is marked {marked!r}, not {FORMAT!r}: give the card of a neurodrift checkpoint")
+        if found.get("version") != VERSION:
+            raise InputError(
+                f"{where} is of version {found.get('version')} but this release reads {VERSION}: update neurodrift, or "
+                "make the checkpoint again with neurodrift pretrain"
+            )
+        names = {field.name: field for field in dataclasses.fields(cls)}
+        missing = [n for n, f in names.items() if n not in found and f.default is dataclasses.MISSING]
+        if missing:
+            raise InputError(f"{where} lacks {', '.join(missing)}: make the checkpoint again with neurodrift pretrain")
+        facts: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in found.items() if k in names}
+        card = cls(**facts)
+        numbers = (card.sfreq, card.n_times, *card.metrics.values())
+        if not all(isinstance(n, int | float) and math.isfinite(n) for n in numbers):
+            raise InputError(f"{where} holds what is not a number among sfreq, n_times and metrics: make it again")
+        return card
+
+    def dumps(self, weights_sha256: str) -> str:
+        """The card's file: readable JSON with the checksum of the weights beside it."""
+        body = {**self.to_json(), "weights_sha256": weights_sha256}
+        return json.dumps(body, indent=1, allow_nan=False) + "\n"
+
+
+def decoder_fields(decoder: Any) -> dict[str, Any]:
+    """The plain numbers that a decoder is made of."""
+    found = {f.name: getattr(decoder, f.name) for f in dataclasses.fields(decoder)}
+    return {name: value for name, value in found.items() if isinstance(value, bool | int | float | str)}
