@@ -8,7 +8,7 @@ from neurodrift.scenarios.bothloops.mi_summary import MEASURES as TRAINING_MEASU
 from neurodrift.scenarios.bothloops.mi_summary import interval as training_interval
 from neurodrift.scenarios.bothloops.page import heat_map_drawing
 from neurodrift.scenarios.bothloops.summary import MEASURES, POLICY_TITLES, interval
-from neurodrift.scenarios.report.draw import RC
+from neurodrift.scenarios.report.draw import RC, Draw
 
 POLICIES = ("fixed", "adaptive", "oracle")
 
@@ -37,14 +37,7 @@ def closed(results: Mapping[str, Any], folder: Path) -> str:
 
 
 def _grid(results: Mapping[str, Any], folder: Path) -> list[str]:
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    size, draw = heat_map_drawing(results)
-    with matplotlib.rc_context(RC):
-        canvas = Figure(figsize=size)
-        draw(canvas)
-        canvas.savefig(folder / f"{results['scenario']}.png", dpi=110, metadata={"Software": None})
+    save_png(folder / f"{results['scenario']}.png", *heat_map_drawing(results))
     parts = [
         "## Decoder times policy",
         f"![Every decoder with every policy]({results['scenario']}.png)",
@@ -89,3 +82,14 @@ def _arms(results: Mapping[str, Any]) -> list[str]:
 def table(head: list[str], body: list[list[str]]) -> str:
     """A Markdown table."""
     return "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *body])
+
+
+def save_png(file: Path, size: tuple[float, float], draw: Draw) -> None:
+    """A figure of ``size`` inches, in the style of the reports."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(RC):
+        canvas = Figure(figsize=size)
+        draw(canvas)
+        canvas.savefig(file, dpi=110, metadata={"Software": None})

@@ -25,6 +25,8 @@ from control_page import TRAININGS, control, run, sections  # beside this file
 from eegmmidb_page import NAME as EEGMMIDB
 from eegmmidb_page import measure as measure_eegmmidb
 from eegmmidb_page import page as eegmmidb
+from intracortical_page import NAMES as INTRACORTICAL
+from intracortical_page import intracortical
 from recalibration_page import NAME as RECALIBRATION
 from recalibration_page import recalibration
 from recalibration_page import run as run_recalibration
@@ -36,6 +38,7 @@ from neurodrift.scenarios.tables import markdown_table
 
 HERE = Path(__file__).parent / "results"
 TUTORIAL = HERE / "tutorial_command.txt"
+MONKEY = "ibci_monkey"
 
 # The electrode-shift experiment that mi_cap_shift follows: 16 subjects, CSP + LDA from 80 trials, % correct, standard
 # error about 2.5 points. Columns: our method, then accuracy by shift in cm.
@@ -88,9 +91,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parts = [*INFOS, *TRAININGS, RECALIBRATION, "tutorial", "benchmarks", "validation", "gallery"]
     parser.add_argument(
-        "--only", default=",".join(parts), help=f"some of {', '.join(parts)}, with commas; with --data {EEGMMIDB} too"
+        "--only",
+        default=",".join(parts),
+        help=f"some of {', '.join(parts)}, with commas; {EEGMMIDB} and {MONKEY} need --data",
     )
-    parser.add_argument("--data", type=Path, help=f"folder of EEGMMIDB's recordings, for {EEGMMIDB}")
+    parser.add_argument("--data", type=Path, help=f"EEGMMIDB's folder for {EEGMMIDB}, the session's file for {MONKEY}")
     parser.add_argument("--runs", type=Path, default=Path("runs/docs"), help="folder for the runs")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--quick", action="store_true")
@@ -138,10 +143,20 @@ def main() -> None:
             (HERE / f"{name}.md").write_text(control(results) + more, encoding="utf-8")
             continue
         words = ["run", name, "--out", str(chosen.runs / name), "--jobs", str(chosen.jobs)]
+        if name == MONKEY:
+            if chosen.data is None:
+                print(f"{MONKEY} left out: it needs --data, the published session's file", file=sys.stderr)
+                continue
+            words += ["--data", str(chosen.data)]
         if neurodrift(words + ["--quick"] * chosen.quick) != 0:
             raise SystemExit(f"{name} did not finish; call this again")
         results = json.loads((chosen.runs / name / "results.json").read_text(encoding="utf-8"))
-        (HERE / f"{name}.md").write_text(page(results), encoding="utf-8")
+        more = ""
+        if name == "mi_multiday" and not chosen.quick:
+            from labels_page import measure, section  # beside this file
+
+            more = section(measure(chosen.runs / "multiday_labels.json"), HERE)
+        (HERE / f"{name}.md").write_text(page(results) + more, encoding="utf-8")
     (HERE / "index.md").write_text(index(), encoding="utf-8")
 
 
@@ -235,6 +250,8 @@ def _processor() -> str:
 
 def page(results: Mapping[str, Any]) -> str:
     """The Markdown page of one run."""
+    if results["scenario"] in INTRACORTICAL:
+        return intracortical(results, HERE)
     if results["kind"] == "closed":
         from closed_page import closed  # beside this file
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from ..report.draw import FROZEN, ORACLE, PALETTE, svg
+from ..report.draw import FROZEN, ORACLE, PALETTE, Draw, svg
 from ..report.html import cells_state, figure, page, provenance, verdict_box
 from .results import interval, published
 
@@ -32,7 +32,12 @@ def style(name: str, n: int) -> dict[str, Any]:
 
 
 def courses(results: Mapping[str, Any]) -> str:
-    """A line for each method."""
+    """A line for each method, as an inline drawing."""
+    return svg(f"{results['scenario']}-courses", *courses_drawing(results), results["axes"]["title"])
+
+
+def courses_drawing(results: Mapping[str, Any]) -> tuple[tuple[float, float], Draw]:
+    """Inches, and what draws the lines on a figure of that size."""
     axes = results["axes"]
 
     def draw(canvas: Any) -> None:
@@ -54,7 +59,7 @@ def courses(results: Mapping[str, Any]) -> str:
         ax.set_ylabel(axes["y"])
         ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
 
-    return svg(f"{results['scenario']}-courses", (9.0, 4.0), draw, axes["title"])
+    return (9.0, 4.0), draw
 
 
 def _table(results: Mapping[str, Any]) -> str:
