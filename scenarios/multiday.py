@@ -1,5 +1,6 @@
 """One person's motor imagery over months of real days: decoders of the past meet the next morning."""
 
+import copy
 import dataclasses
 import datetime
 import functools
@@ -225,7 +226,7 @@ class Study:
         self.label, self.available = days.y, np.ones(n_trials, bool)
         self.delay, self.key = 0, jax.random.key(0)
         self._aligned: dict[str, Aligned] = {}
-        self._sources: dict[str, Variables] = {}
+        self._sources: dict[tuple[str, bytes], Variables] = {}
 
     def with_labels(self, seed: int, missing: float, noise: float, delay: int) -> "Study":
         """The same study with labels as an experimenter reveals them: in training as well as online."""
@@ -234,6 +235,13 @@ class Study:
         labels = reveal(stream_key(self.key, "labels"), jnp.asarray(self.days.y), n_classes, 0, missing, noise)
         self.label, self.available, self.delay = np.asarray(labels.label), np.asarray(labels.available), delay
         return self
+
+    def knowing(self, available: np.ndarray) -> "Study":
+        """The same study where these labels (n_trials,) bool come and no others; what does not depend on that is
+        shared."""
+        study = copy.copy(self)
+        study.available = available
+        return study
 
     def run(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Class probabilities (n_trials, n_classes) and labels used so far (n_trials,), 0 before the first scored."""
@@ -248,7 +256,7 @@ class Study:
             self.decoder,
             kind,
             self.delay,
-            self._all(kind),
+            self._all(kind, daily),
             self._tensors(segments),
             self._aligned_runs(kind),
             jnp.arange(len(segments.source)),
@@ -296,7 +304,7 @@ class Study:
         """The training set of the morning of ``day``, and the decoder trained on it."""
         past = jnp.asarray((self.days.day < day) & self.available, jnp.float32)
         trials = _calibration(kind, self._aligned_runs(kind), jnp.asarray(self.label), past, self.n_blocks)
-        return trials, jax.tree.map(lambda a: a[day - self.first], self._all(kind))
+        return trials, jax.tree.map(lambda a: a[day - self.first], self._all(kind, True))
 
     def oracle(self) -> tuple[np.ndarray, np.ndarray]:
         """Each trial by a decoder of all others but its fold, past and future, every run aligned as a whole."""
@@ -309,15 +317,19 @@ class Study:
         after = self.days.day >= self.onset_day
         return proba, np.where(after, round(after.sum() * (1 - 1 / N_FOLDS)), 0).astype(np.int32)
 
-    def _all(self, kind: str) -> Variables:
-        """Decoders of every morning, stacked."""
-        if kind not in self._sources:
-            morning = np.arange(self.first, self.n_days)
-            past = (self.days.day[None] < morning[:, None]) & self.available
+    def _all(self, kind: str, daily: bool) -> Variables:
+        """Decoders of every morning, stacked; those after the onset's are right for ``daily`` arms alone."""
+        morning = np.arange(self.first, self.n_days)
+        # Labels from the onset on train no other decoder: then it does not matter which of them come.
+        known = self.available if daily else self.available | (self.days.day >= self.onset_day)
+        past = (self.days.day[None] < morning[:, None]) & known
+        trained_on = kind, past.tobytes()
+        if trained_on not in self._sources:
             mean = self.spec.alignment if kind == "static" else kind
             label, weight = jnp.asarray(self.label), jnp.asarray(past, jnp.float32)
-            self._sources[kind] = _train(self.decoder, kind, mean, self._aligned_runs(kind), label, weight)
-        return self._sources[kind]
+            fitted = _train(self.decoder, kind, mean, self._aligned_runs(kind), label, weight)
+            self._sources[trained_on] = fitted
+        return self._sources[trained_on]
 
     def _aligned_runs(self, kind: str) -> "Aligned":
         if kind not in self._aligned:

@@ -46,7 +46,8 @@ def pack_eegmmidb(folder: Path, subject: int) -> bytes:
     return pack(counts.astype(np.int32), recording.n_samples, recording.y, recording.session, facts)
 
 
-def pack_p01(folder: Path) -> bytes:
+def read_p01(folder: Path) -> tuple[np.ndarray, dict[str, np.ndarray], dict]:
+    """Counts (n_trials, n_channels, n_times), the other arrays and the facts, as ``unpack_counts`` gives them."""
     trials, labels, sessions, lengths, starts, quality = [], [], [], [], [], []
     for file in sorted(folder.glob("P01_*.npz")):
         with np.load(file, allow_pickle=False) as run:
@@ -79,9 +80,20 @@ def pack_p01(folder: Path) -> bytes:
         "session_days": [start[:10] for start in starts],
         "session_quality": quality,
         "notes": ["mean of each trial and channel removed; zero past the trial's end"],
-        "onset_s": [float("nan")] * len(labels),
     }
-    return pack(padded.astype(np.int32), np.array(lengths), np.array(labels), np.array(sessions), facts)
+    arrays = {
+        "n_samples": np.array(lengths),
+        "y": np.array(labels),
+        "session": np.array(sessions),
+        "onset_s": np.full(len(labels), np.nan),
+    }
+    return padded.astype(np.int32), arrays, facts
+
+
+def pack_p01(folder: Path) -> bytes:
+    counts, arrays, facts = read_p01(folder)
+    n_samples, y, session = (arrays[key] for key in ("n_samples", "y", "session"))
+    return pack(counts, n_samples, y, session, facts | {"onset_s": arrays["onset_s"]})
 
 
 def main() -> None:

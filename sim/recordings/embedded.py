@@ -84,7 +84,11 @@ def unpack_counts(content: bytes) -> tuple[np.ndarray, dict[str, np.ndarray], di
 
 def unpack(content: bytes) -> Recording:
     """The bytes made by :func:`pack` as a Recording in volts."""
-    counts, arrays, facts = unpack_counts(content)
+    return in_volts(*unpack_counts(content))
+
+
+def in_volts(counts: np.ndarray, arrays: dict[str, np.ndarray], facts: dict) -> Recording:
+    """What :func:`unpack_counts` gives as a Recording."""
     n_samples = arrays["n_samples"].astype(np.int32)
     volts = counts.astype(np.float64) * facts["volts_per_count"]
     inside = np.arange(counts.shape[-1]) < n_samples[:, None, None]
