@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+from jax import Array
 
 from ..sim.errors import InputError
 from .contract import Trials
@@ -29,3 +30,14 @@ def balanced(trials: Trials, n_classes: int) -> Trials:
     present = (total > 0).sum()
     factor = jnp.where(total > 0, trials.weight.sum() / (present * jnp.maximum(total, 1e-12)), 0.0)
     return trials._replace(weight=trials.weight * (onehot @ factor))
+
+
+def in_turn(key: Array, trials: Trials, n_classes: int) -> Array:
+    """Order (n_trials,) int32 in which classes alternate and trials within a class are shuffled; weight 0 last."""
+    luck = jax.random.uniform(key, trials.y.shape)
+    members = jax.nn.one_hot(trials.y, n_classes, dtype=jnp.int32)
+    before = luck[None, :] < luck[:, None]  # [i, j]: trial j comes before trial i
+    same = (members @ members.T).astype(bool)
+    counts = (trials.weight > 0)[None, :]
+    rank = (before & same & counts).sum(-1)
+    return jnp.argsort(rank + luck + jnp.where(trials.weight > 0, 0, trials.y.shape[0])).astype(jnp.int32)
