@@ -93,6 +93,57 @@ _ALL = (
         quick_severities=(0.0, 1.0),
         reference="1 x: 7.5 mm of repositioning and 5 % of mixing a session; theta +29 %, alpha +44 % (Trejo 2015).",
     ),
+    _simulated(
+        name="mi_channel_loss",
+        title="Motor imagery, electrodes fall off",
+        summary="Left/right motor imagery; in mid-session, unannounced, some of 31 electrodes lose contact for good.",
+        severity_name="electrodes lost",
+        severity_unit="of 31",
+        severities=(0.0, 1.0, 2.0, 4.0),
+        severity_limits=(0.0, 31.0),
+        quick_severities=(0.0, 1.0),
+        reference="Electrodes drawn at random, open leads that pick up mains and noise; people as in mi_cap_shift.",
+    ),
+    _simulated(
+        name="mi_state_change",
+        title="Motor imagery, the person gets drowsy",
+        summary="Left/right motor imagery; in mid-session the brain's state changes and stays: stronger alpha and mu, "
+        "weaker modulation. What is lost is the signal: the oracle brings none of it back.",
+        severity_name="depth of drowsiness",
+        severity_unit="x",
+        severities=(0.0, 0.5, 1.0),
+        severity_limits=(0.0, 2.0),
+        quick_severities=(0.0, 1.0),
+        reference="1 x: background alpha doubled, mu 30 % stronger, modulation 40 % weaker (assumed); people as in "
+        "mi_cap_shift.",
+    ),
+    _simulated(
+        name="mi_return",
+        title="Motor imagery, the cap moves and comes back",
+        summary="Left/right motor imagery; the cap slips sideways and 60 trials later is back where it was, both "
+        "unannounced: what does learning the one cost the other?",
+        severity_name="cap shift in between",
+        severity_unit="cm",
+        severities=(0.0, 2.0, 3.0),
+        severity_limits=(0.0, 8.0),
+        quick_severities=(0.0, 2.0),
+        reference="A-B-A; backward and forward transfer and forgetting after Lopez-Paz & Ranzato 2017; people as in "
+        "mi_cap_shift.",
+    ),
+    _simulated(
+        name="mi_label_shift",
+        title="Motor imagery, one class becomes frequent",
+        summary="Left/right motor imagery; in mid-session the cap slips one centimetre, and from then on there are so "
+        "many trials of one hand for each of the other: alignment and class-balanced losses suppose that it is one.",
+        severity_name="class ratio",
+        severity_unit=": 1",
+        severities=(0.0, 1.0, 2.0, 9.0),
+        severity_limits=(0.0, 99.0),
+        quick_severities=(0.0, 9.0),
+        reference="Which hand becomes frequent is drawn per person; a cap shift of 1 cm with each ratio but 0; people "
+        "as in mi_cap_shift. Balanced accuracy is beside accuracy in the table: guessing the frequent hand is no "
+        "recovery.",
+    ),
     ScenarioInfo(
         name="mi_replay_shift",
         title="Recorded motor imagery, an imposed cap shift",
@@ -141,6 +192,7 @@ _ALL = (
         n_subjects=1,
         n_seeds=1,
         unit="session",
+        budgets=True,
         quick_subjects=1,
         reference="Multi-day motor imagery, participant P01 (MIT licence).",
     ),

@@ -29,16 +29,26 @@ def predictions(proba: ArrayLike) -> NDArray[np.int64]:
     return np.where(np.isfinite(proba).all(-1), np.nan_to_num(proba).argmax(-1), -1)
 
 
-def prequential(correct: ArrayLike, alpha: float = FORGETTING) -> Floats:
-    """Fading accuracy P_t = S_t / B_t with S_t = a_t + alpha S_(t-1), B_t = 1 + alpha B_(t-1) (Gama 2013)."""
+def prequential(correct: ArrayLike, alpha: float = FORGETTING, weight: ArrayLike | None = None) -> Floats:
+    """Fading accuracy P_t = S_t / B_t with S_t = a_t + alpha S_(t-1), B_t = 1 + alpha B_(t-1) (Gama 2013).
+
+    weight (n_trials,), all above 0: trial t counts as so many, a_t and 1 times it.
+    """
     correct = np.asarray(correct, float)
+    count = np.ones(correct.shape[-1]) if weight is None else np.asarray(weight, float)
     out = np.empty_like(correct)
-    total, weight = np.zeros(correct.shape[:-1]), 0.0
+    total, trials = np.zeros(correct.shape[:-1]), 0.0
     for t in range(correct.shape[-1]):
-        total = correct[..., t] + alpha * total
-        weight = 1.0 + alpha * weight
-        out[..., t] = total / weight
+        total = count[t] * correct[..., t] + alpha * total
+        trials = count[t] + alpha * trials
+        out[..., t] = total / trials
     return out
+
+
+def class_weights(y: ArrayLike) -> Floats:
+    """Weights (n_trials,) with which every class of y (n_trials,) that occurs counts alike; their mean is 1."""
+    _, which, count = np.unique(np.asarray(y), return_inverse=True, return_counts=True)
+    return (which.size / (count.size * count))[which]
 
 
 def causal_mean(values: ArrayLike, window: int = SMOOTHING) -> Floats:

@@ -22,9 +22,12 @@ from ..adaptation.trials import balanced
 from ..sim.errors import InputError
 from ..sim.keys import stream_key
 from ..sim.recordings import Recording, load_embedded
+from .budgets import FULL, Budget, base, split_arm
 from .contract import Cell, Notify, RunConfig, ScenarioInfo
-from .decoding import Labels, Stream, decode_stream, reveal
+from .decoding import ErrorSignals, Labels, Stream, decode_stream, reveal
 from .infos import DAILY, INFOS
+from .lookup import make_adapter
+from .revealed import reveal_within
 from .timing import time_methods
 
 RECORDING = "p01"
@@ -151,7 +154,8 @@ class MultidayScenario:
                 f"{LAST_TRAINING_DAY}, not over people.",
                 "Imagery of either hand against idle, for nobody can tell this person's hands apart; scored are right "
                 "hand and idle, the left hand's trials are decoded and learnt from as they come and not scored.",
-                "Labels are counted from that day on; trials up to it train every decoder.",
+                "Labels are counted from that day on; trials up to it train every decoder. A budget of 10 or 20 labels "
+                "is of each day.",
                 "Settings: the field's defaults; filter bank, penalty, ridge and new labels' weight chosen on other "
                 f"recordings and earlier days: {dataclasses.asdict(settings)}.",
                 *recording.notes,
@@ -164,13 +168,13 @@ class MultidayScenario:
         days, names = arrange(load_embedded(RECORDING).select_quality("ok"), bands_of(config.decoder, settings))
         study = Study(days, config.decoder, 1, names.index(LAST_TRAINING_DAY) + 1, settings)
         trials, variables = study.source("static", study.onset_day)
-        methods = dict.fromkeys(base_method(name) for name in config.methods)
-        times = time_methods(list(methods), study.decoder, variables, trials)
-        return {name: times[base_method(name)] for name in config.methods if base_method(name) in times}
+        of = {name: base_method(base(name)) for name in config.methods}
+        times = time_methods(list(dict.fromkeys(of.values())), study.decoder, variables, trials)
+        return {name: times[method] for name, method in of.items() if method in times}
 
 
 def base_method(name: str) -> str:
-    """The registry method that an arm runs online."""
+    """The registry method that an arm, without its budget, runs online."""
     if name == "daily":
         return "frozen"
     if name == "daily_riemann_labels":
@@ -247,23 +251,41 @@ class Study:
         """Class probabilities (n_trials, n_classes) and labels used so far (n_trials,), 0 before the first scored."""
         if name == "oracle":
             return self.oracle()
-        method = registry.method(base_method(name))
+        name, budget = split_arm(name)
+        method = base_method(name)
         daily = name.startswith(DAILY)
+        if daily and budget != FULL:
+            raise InputError(
+                f"'{name}@{budget.name}': {name} trains on the labels of all past days and takes no label budget; "
+                f"leave '@{budget.name}' out"
+            )
+        available, errors = self.within(budget)
         segments = self.segments(daily)
         kind = self.kind(method)
         proba, used = _decode(
-            self.adapter(method.name),
+            self.adapter(method),
             self.decoder,
             kind,
-            self.delay,
+            self.delay + budget.delay,
             self._all(kind, daily),
-            self._tensors(segments),
+            self._tensors(segments, available, errors),
             self._aligned_runs(kind),
             jnp.arange(len(segments.source)),
             stream_key(self.key, "adapter"),
         )
         offset = np.array([self.labels_before(day) if daily else 0 for day in segments.source])
         return self._scatter(segments, np.asarray(proba), np.asarray(used) + offset[:, None])
+
+    def within(self, budget: Budget) -> tuple[np.ndarray, ErrorSignals | None]:
+        """Which labels (n_trials,) bool come within the budget, whose 10 or 20 count anew every day, and the signs of
+        errors where the budget is of them."""
+        labels = Labels(*(jnp.asarray(a)[None] for a in (self.label, self.available, np.arange(len(self.label)))))
+        ends = np.append(self.days.day[1:] != self.days.day[:-1], False)
+        onset = int((self.days.day < self.onset_day).sum())
+        key, y = stream_key(self.key, "signs")[None], jnp.asarray(self.days.y, jnp.int32)[None]
+        # the delay is counted where the stream is played, in which the cap goes on once more
+        told, errors = reveal_within(key, y, labels, jnp.asarray(ends), onset, budget._replace(delay=0))
+        return np.asarray(told.available[0]), jax.tree.map(lambda a: a[0], errors)
 
     def labels_before(self, day: int) -> int:
         """Labels that training before ``day`` used beyond those of the frozen decoder."""
@@ -280,15 +302,21 @@ class Study:
             padded[1 : 1 + len(row)] = row
         return Segments(trial, np.arange(self.first, last, dtype=np.int32))
 
-    def kind(self, method: registry.MethodSpec) -> str:
-        """How the runs of the past are brought together for training: one alignment for all, or each its own."""
-        if "align" not in method.parts:
+    def kind(self, name: str) -> str:
+        """How the runs of the past are brought together for training: one alignment for all, or each its own. A method
+        of a user's own has the first, for nobody knows what it moves."""
+        if name not in registry.METHODS or "align" not in registry.method(name).parts:
             return "static"
-        return "riemannian" if method.name.startswith("riemann") else "euclidean"
+        return "riemannian" if name.startswith("riemann") else "euclidean"
 
     def adapter(self, name: str) -> Adapter:
-        """The registry's method with the settings chosen for days."""
-        adapter: Any = registry.method(name).make()
+        """The method of that name with the settings chosen for days, in whatever it is wrapped."""
+        return self._settled(make_adapter(name))
+
+    def _settled(self, adapter: Any) -> Any:
+        if not hasattr(adapter, "parts"):
+            inner = getattr(adapter, "adapter", None)
+            return adapter if inner is None else dataclasses.replace(adapter, adapter=self._settled(inner))
         parts = []
         for part in adapter.parts:
             fields = {f.name for f in dataclasses.fields(part)}
@@ -346,13 +374,17 @@ class Study:
             self._aligned[kind] = Aligned(x, means, jnp.asarray(run))
         return self._aligned[kind]
 
-    def _tensors(self, segments: Segments) -> tuple[Array, ...]:
-        """What ``_decode`` needs of the stream: windows, truth as revealed, runs, and the past of every segment."""
+    def _tensors(
+        self, segments: Segments, available: np.ndarray, errors: ErrorSignals | None
+    ) -> tuple[Array | ErrorSignals | None, ...]:
+        """What ``_decode`` needs of the stream: windows, truth as revealed and whether it is, signs of errors, runs,
+        and the past of every segment."""
         past = (self.days.day[None] < segments.source[:, None]) & self.available
         return (
             jnp.asarray(self.days.x),
             jnp.asarray(self.label, jnp.int32),
-            jnp.asarray(self.available),
+            jnp.asarray(available),
+            errors,
             jnp.asarray(self.days.run, jnp.int32),
             jnp.asarray(segments.trial),
             jnp.asarray(past, jnp.float32),
@@ -414,13 +446,13 @@ def _decode(
     kind: str,
     delay: int,
     sources: Variables,
-    tensors: tuple[Array, ...],
+    tensors: tuple[Any, ...],
     aligned: "Aligned",
     rows: Array,
     key: Array,
 ) -> tuple[Array, Array]:
     """Probabilities (n_segments, 1 + length, n_classes) and labels used, the segments one after another."""
-    x, label, available, run, trial, past = tensors
+    x, label, available, errors, run, trial, past = tensors
 
     def one(row: Array) -> tuple[Array, Array]:
         index = trial[row]
@@ -435,7 +467,8 @@ def _decode(
         arrived = (origin > 0) & real[jnp.maximum(origin, 0)] & real
         origin = jnp.maximum(origin, 0)
         labels = Labels(label[at][origin], arrived & available[at][origin], origin.astype(jnp.int32))
-        stream = Stream(windows, labels, last.at[0].set(True))
+        signs = jax.tree.map(lambda a: a[at], errors)
+        stream = Stream(windows, labels, last.at[0].set(True), signs)
         return decode_stream(adapter, decoder, variables, calibration, stream, stream_key(key, "segment", row))
 
     return jax.lax.map(one, rows)

@@ -76,7 +76,7 @@ class Comparison:
     def pieces(self, method: str, trials: Sequence[np.ndarray]) -> list[float]:
         """Accuracy of the method over some trials of every piece; NaN where it has none."""
         return [
-            float(self.runs[piece.run].answers[method].correct[chosen].mean()) if chosen.any() else np.nan
+            self.runs[piece.run].accuracy(method, chosen) if chosen.any() else np.nan
             for piece, chosen in zip(self.units.pieces, trials)
         ]
 
@@ -130,6 +130,7 @@ def measure(c: Comparison, method: str, seconds: float, timing: Mapping[str, Any
     _agreement(c, row, method, has_before)
     _probabilities(c, row, method)
     _rate(c, row, method, seconds)
+    _there_and_back(c, row, method)
     for name in TIMINGS:
         value, lo, hi = (timing.get(f"{name}{end}") for end in ("", "_lo", "_hi"))
         known = Interval(*(np.nan if x is None else float(x) for x in (value, lo, hi)))
@@ -221,9 +222,9 @@ def _subject_sessions(c: Comparison, method: str) -> tuple[Floats, np.ndarray]:
     values, of = [], []
     for piece, after in zip(c.units.pieces, c.after):
         run = c.runs[piece.run]
-        d = run.answers[method].correct - run.answers[c.frozen or method].correct
         for session in np.unique(run.session[after]):
-            values.append(d[after & (run.session == session)].mean())
+            chosen = after & (run.session == session)
+            values.append(run.accuracy(method, chosen) - run.accuracy(c.frozen or method, chosen))
             of.append(piece.unit)
     return np.array(values), np.array(of, np.int64)
 
@@ -294,3 +295,20 @@ def _rate(c: Comparison, row: dict[str, Any], method: str, seconds: float) -> No
     else:
         accuracy = c.accuracy(method, c.after)
         put(row, "itr", c.bootstrap(lambda w: metrics.itr(accuracy(w), c.n_classes, seconds)))
+
+
+def _there_and_back(c: Comparison, row: dict[str, Any], method: str) -> None:
+    """Transfer between what was before the onset and what followed it, where the first comes back."""
+    if any(run.back is None for run in c.runs):
+        return
+    names = ("backward_transfer", "forgetting", "forward_transfer")
+    if c.frozen is None:
+        for name in names:
+            undefined(row, name, "frozen was not run")
+        return
+    found = [
+        metrics.transfer(run.answers[method].correct, run.answers[c.frozen].correct, run.onset, run.back or 0)
+        for run in c.runs
+    ]
+    for i, name in enumerate(names):
+        put(row, name, c.bootstrap(c.units.mean_of_runs([one[i] for one in found])))

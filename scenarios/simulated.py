@@ -26,6 +26,7 @@ from .contract import Cell, Notify, RunConfig, ScenarioInfo
 from .decoding import Stream, decode_stream, reveal
 from .infos import INFOS
 from .lookup import make_adapter
+from .metrics import class_weights
 from .revealed import reveal_within
 from .timing import time_methods
 from .truth import topography, trajectory
@@ -56,7 +57,8 @@ class Timeline(NamedTuple):
 
     seconds_per_trial of drift time (a trial lasts 8 s; more where pauses are skipped); session trials, 0 for one
     session; oracle_blocks after the onset, each with an oracle of its own; announced: the methods are told that a
-    session ends at the onset (the cap is put on again), which also starts a period of recalibration.
+    session ends at the onset (the cap is put on again), which also starts a period of recalibration; n_away: trials
+    after the onset until the conditions are again what they were before it, 0 where they never are.
     """
 
     n_calibration: int = 80
@@ -66,6 +68,7 @@ class Timeline(NamedTuple):
     session: int = 0
     oracle_blocks: int = 1
     announced: bool = True
+    n_away: int = 0
 
     @property
     def n_trials(self) -> int:
@@ -151,9 +154,14 @@ class SimulatedScenario:
         conditions = jax.tree.map(np.asarray, epochs.conditions)
         drift, units = trajectory(conditions)
         montage = make_montage(MONTAGE)
+        n_before, n_away = self.timeline.n_before, self.timeline.n_away
+        if n_away:
+            arrays["back"] = np.full(len(cell.subjects), n_before + n_away, np.int32)
+        if np.ptp(conditions.class_prior) > 0:  # one class becomes frequent: guessing it is no accuracy
+            arrays["weight"] = _balance(np.asarray(epochs.label), n_before)
         arrays |= {
             "y": np.asarray(epochs.label, np.int8),
-            "onset": np.full(len(cell.subjects), self.timeline.n_before, np.int32),
+            "onset": np.full(len(cell.subjects), n_before, np.int32),
             "session": session,
             "time_s": np.asarray(epochs.seconds[0], np.float64),
             **{f"drift/{name}": values for name, values in drift.items()},
@@ -354,7 +362,7 @@ def _oracle(still: Recorder, keys: Keys, conditions: Conditions, variables: Vari
     """Variables stacked (n_people, 1 + n_blocks, ...) and the block (n_people, n_trials) of every trial.
 
     Block 0 is the source decoder, in force before the onset; each later block is retrained on labelled trials
-    recorded apart, under the conditions in the middle of the block.
+    recorded apart, under the conditions in the middle of the block; a calibration is balanced, whatever is asked then.
     """
     timeline = still.setup.timeline
     trial = np.arange(timeline.n_trials)
@@ -363,7 +371,9 @@ def _oracle(still: Recorder, keys: Keys, conditions: Conditions, variables: Vari
     parts = [variables]
     for b in range(timeline.oracle_blocks):
         middle = timeline.n_before + int((b + 0.5) * span)
-        held = dataclasses.replace(still, conditions=jax.tree.map(lambda a, t=middle: a[:, t], conditions))
+        now = jax.tree.map(lambda a, t=middle: a[:, t], conditions)
+        now = dataclasses.replace(now, class_prior=still.plants.conditions.class_prior)
+        held = dataclasses.replace(still, conditions=now)
         block_keys = jax.vmap(lambda k, b=b: stream_key(k, "block", b))(keys.oracle)
         parts.append(_train(still.setup, held.trials(block_keys, timeline.n_calibration), keys))
     blocks = jax.tree.map(lambda *leaves: jnp.stack(leaves, axis=1), *parts)
@@ -399,6 +409,12 @@ def _decode_each(
         return decode_stream(adapter, decoder, *rest)
 
     return jax.vmap(one, in_axes=(axes, 0, 0, Stream(0, 0, None), 0))(adapter, variables, calibration, stream, keys)  # type: ignore[arg-type]
+
+
+def _balance(label: np.ndarray, n_before: int) -> np.ndarray:
+    """Weights of trials, label (n_people, n_trials), with which everybody's classes count alike from n_before on."""
+    after = [class_weights(one[n_before:]) for one in label]
+    return np.concatenate([np.ones((len(label), n_before)), after], axis=1)
 
 
 def _sessions(timeline: Timeline) -> np.ndarray:

@@ -30,7 +30,11 @@ class Answers(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Run:
-    """One person in one cell: everything aligned on trials, the methods' answers by name."""
+    """One person in one cell: everything aligned on trials, the methods' answers by name.
+
+    weight (n_trials,): how much each trial counts in accuracies, 1 where the cell says nothing. back: the trial at
+    which what drifted is again as it was before the onset, None where it never is.
+    """
 
     subject: str
     seed: Any
@@ -39,7 +43,13 @@ class Run:
     y: NDArray[np.int64]
     session: NDArray[np.int64]
     time_s: Floats
+    weight: Floats
+    back: int | None
     answers: dict[str, Answers]
+
+    def accuracy(self, method: str, trials: NDArray[np.bool_]) -> float:
+        """Share of right answers among ``trials`` (n_trials,), of which there is one at least."""
+        return float(np.average(self.answers[method].correct[trials], weights=self.weight[trials]))
 
 
 def cell_order(cell: Cell) -> tuple:
@@ -49,12 +59,13 @@ def cell_order(cell: Cell) -> tuple:
     return (severity is not None, severity or 0.0, str(meta.get("seed")), [str(s) for s in meta["subjects"]])
 
 
-def _answers(proba: ArrayLike, y: NDArray, labels: ArrayLike) -> Answers:
+def _answers(proba: ArrayLike, y: NDArray, labels: ArrayLike, weight: Floats) -> Answers:
     proba = np.asarray(proba, float)
     predicted = metrics.predictions(proba)
     proba = np.where((predicted < 0)[..., None], 1.0 / proba.shape[-1], proba)
     correct = (predicted == y).astype(float)
-    return Answers(correct, predicted, proba, np.asarray(labels, float), metrics.prequential(correct))
+    fading = np.stack([metrics.prequential(c, weight=w) for c, w in zip(correct, weight)])
+    return Answers(correct, predicted, proba, np.asarray(labels, float), fading)
 
 
 def collect(cells: Sequence[Cell]) -> tuple[list[Run], list[str]]:
@@ -64,7 +75,8 @@ def collect(cells: Sequence[Cell]) -> tuple[list[Run], list[str]]:
     for meta, arrays in sorted(cells, key=cell_order):
         methods = [name.removeprefix("proba/") for name in arrays if name.startswith("proba/")]
         y = np.asarray(arrays["y"], np.int64)
-        whole = {m: _answers(arrays[f"proba/{m}"], y, arrays[f"labels/{m}"]) for m in sorted(methods)}
+        weight = np.asarray(arrays["weight"], float) if "weight" in arrays else np.ones(y.shape)
+        whole = {m: _answers(arrays[f"proba/{m}"], y, arrays[f"labels/{m}"], weight) for m in sorted(methods)}
         for i, subject in enumerate(meta["subjects"]):
             answers = {m: Answers(*(part[i] for part in answer)) for m, answer in whole.items()}
             for method, answer in answers.items():
@@ -78,6 +90,8 @@ def collect(cells: Sequence[Cell]) -> tuple[list[Run], list[str]]:
                     y=y[i],
                     session=np.asarray(arrays["session"], np.int64),
                     time_s=np.asarray(arrays["time_s"], float),
+                    weight=weight[i],
+                    back=int(arrays["back"][i]) if "back" in arrays else None,
                     answers=answers,
                 )
             )

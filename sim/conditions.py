@@ -27,6 +27,7 @@ class Conditions:
     rhythm_gain:     () amplitude of the source's own rhythms relative to nominal
     modulation_gain: () depth of the task modulation (event-related desynchronisation) relative to nominal
     stim_efficacy:   () delivered effect of stimulation relative to nominal
+    class_prior:     () probability that a trial asks for the second of two classes; at .5 they come in balanced pairs
 
     The brain's own state, as far as a model has it (each says which it reads):
 
@@ -64,6 +65,7 @@ class Conditions:
     rhythm_gain: Array
     modulation_gain: Array
     stim_efficacy: Array
+    class_prior: Array
     medication: Array
     excitability: Array
     slow_inhibition: Array
@@ -101,6 +103,7 @@ class Conditions:
             rhythm_gain=one,
             modulation_gain=one,
             stim_efficacy=one,
+            class_prior=jnp.float32(0.5),
             medication=zero,
             excitability=zero,
             slow_inhibition=one,

@@ -10,6 +10,7 @@ from ..methods.gated import Gated
 from ..methods.guard import Guard
 from ..monitors import PageHinkley
 from ..spec import MethodSpec
+from .testtime import ttime
 
 _HARM = (
     "nothing goes live before the end of a guard window, so drift is undone some windows later than by the bare method"
@@ -46,6 +47,17 @@ SPECS: tuple[MethodSpec, ...] = (
         ("align",),
         _guarded("likeness", RiemannianRecentering),
         failure=_HARM,
+    ),
+    MethodSpec(
+        "ttime_guarded",
+        "T-TIME, guarded",
+        "T-TIME on a shadow copy, live when recent windows look strange without it and usual with it",
+        "causal",
+        "none",
+        ("align", "params", "stats"),
+        _guarded("likeness", EuclideanAlignment, ttime),
+        needs=("csp_lda", "tangent_lr", "eegnet", "shallow"),
+        failure=f"{_HARM}; what it learns beyond the alignment is lost where no drift is seen",
     ),
     MethodSpec(
         "cft_guarded",

@@ -22,7 +22,8 @@ def _aligned(*parts: Callable[[], Any]) -> Callable[[], Adapter]:
     return composed(EuclideanAlignment, *parts)
 
 
-def _ttime() -> UnlabelledTraining:
+def ttime() -> UnlabelledTraining:
+    """The part that learns as T-TIME does, for those who put something around it."""
     return UnlabelledTraining(rule=InformationMaximisation(temperature=2.0, diversity=1.0), dropout=True)
 
 
@@ -88,7 +89,7 @@ SPECS: tuple[MethodSpec, ...] = (
         "ttime",
         "T-TIME",
         "Euclidean alignment, then information maximisation on the last 8 windows, all parameters, one step a trial",
-        _aligned(_ttime),
+        _aligned(ttime),
         "takes classes to be equally frequent: on a one-class stream it calls windows the other class",
     ),
     _spec(
@@ -102,7 +103,7 @@ SPECS: tuple[MethodSpec, ...] = (
         "ttime_ens",
         "T-TIME, ensemble of 5",
         "T-TIME on five decoders of other seeds, combined by the spectral meta-learner",
-        lambda: Ensemble(adapter=Composed(parts=(EuclideanAlignment(), _ttime()))),
+        lambda: Ensemble(adapter=Composed(parts=(EuclideanAlignment(), ttime()))),
         "members that err together agree, and agreement is taken for accuracy; five times the cost",
     ),
     _spec(

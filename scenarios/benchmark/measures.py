@@ -27,7 +27,7 @@ class Meeting(NamedTuple):
     """One arm on one stream, beside the bounds: accuracies from the onset on, and what the measures sum.
 
     differences (n_sessions,): from frozen, session by session; short, span: summed distance of the arm and of frozen to
-    the oracle, n trials; recovery: None where nothing drifts.
+    the oracle, n trials; recovery: None where nothing drifts; forgetting: NaN where nothing comes back.
     """
 
     scenario: str
@@ -40,21 +40,25 @@ class Meeting(NamedTuple):
     n_trials: int
     labels: float
     recovery: metrics.Recovery | None
+    forgetting: float
 
 
-def meet(scenario: str, run: Run, arm: str, drifting: bool, chance: float) -> Meeting:
-    """What one arm does on one stream."""
+def meet(scenario: str, run: Run, arm: str, drifting: bool, chance: float, person: str | None = None) -> Meeting:
+    """What one arm does on one stream; ``person``: who it is, where that is not the run's subject."""
     after = np.arange(run.y.size) >= run.onset
     ours, low, high = (run.answers[name] for name in (arm, "frozen", "oracle"))
-    d = ours.correct - low.correct
     sessions = np.unique(run.session[after])
+    differences = [
+        run.accuracy(arm, after & (run.session == s)) - run.accuracy("frozen", after & (run.session == s))
+        for s in sessions
+    ]
     used = ours.labels[-1] - (ours.labels[run.onset - 1] if run.onset else 0.0)
     return Meeting(
         scenario=scenario,
-        person=run.subject,
-        accuracy=float(ours.correct[after].mean()),
-        difference=float(d[after].mean()),
-        differences=np.array([d[after & (run.session == s)].mean() for s in sessions]),
+        person=person or run.subject,
+        accuracy=run.accuracy(arm, after),
+        difference=run.accuracy(arm, after) - run.accuracy("frozen", after),
+        differences=np.array(differences),
         short=float((high.fading - ours.fading)[after].sum()) if drifting else 0.0,
         span=float((high.fading - low.fading)[after].sum()) if drifting else 0.0,
         n_trials=int(after.sum()) if drifting else 0,
@@ -62,6 +66,9 @@ def meet(scenario: str, run: Run, arm: str, drifting: bool, chance: float) -> Me
         recovery=metrics.time_to_recovery(ours.correct, run.onset, chance, time_s=run.time_s, labels=ours.labels)
         if drifting
         else None,
+        forgetting=np.nan
+        if run.back is None or not drifting
+        else metrics.transfer(ours.correct, low.correct, run.onset, run.back).forgetting,
     )
 
 
@@ -97,6 +104,8 @@ class Field:
         """The mean over (scenario, person), as a statistic over people."""
         total, count = np.zeros(len(self.people)), np.zeros(len(self.people))
         for (_, person), value in self.pairs(arm, what, scenario).items():
+            if np.isnan(value):
+                continue
             total[self.index[person]] += value
             count[self.index[person]] += 1
         return weighted_ratio(total, count)
@@ -123,6 +132,8 @@ def measure(field: Field, arm: str) -> dict[str, Any]:
     people = np.repeat(of, [one.differences.size for one in met])
     for i, name in enumerate(("harm", "harm_5pp", "harm_cvar10", "harm_worst")):
         put(row, name, field.bootstrap(lambda w, i=i: metrics.harm(values, w[..., people])[i]))
+    forgotten = field.bootstrap(field.mean(arm, "forgetting"))
+    put(row, "forgetting", forgotten, "nothing comes back")
     row["p"] = paired_wilcoxon(field.by_person(arm, "difference"))
     return row
 

@@ -78,8 +78,10 @@ def compare(plan: BenchmarkPlan, parts: Sequence[Part]) -> dict[str, Any]:
         drifting = part.config.severities[0] != 0
         runs, _ = collect(part.cells)
         for run in runs:
+            # simulated people of one name are the same in every scenario; whoever was recorded is somebody else
+            person = run.subject if part.info.kind == "simulated" else f"{part.config.scenario}: {run.subject}"
             for name in names:
-                meetings[name].append(meet(part.config.scenario, run, name, drifting, part.results["chance"]))
+                meetings[name].append(meet(part.config.scenario, run, name, drifting, part.results["chance"], person))
     field = Field(meetings)
     times = {row["method"]: row for part in reversed(parts) for row in part.results["table"] if row["update_ms_p50"]}
     rows = {}

@@ -13,7 +13,8 @@ from .text import Column as _Column
 GLOSSARY = (
     (
         "Gain",
-        "Accuracy over all trials after the onset minus frozen's, in points (pp), mean over scenarios and people.",
+        "Accuracy over all trials after the onset minus frozen's, in points (pp), mean over scenarios and people. "
+        "Where one class is frequent, both count alike.",
     ),
     (
         "Feedback",
@@ -45,6 +46,11 @@ GLOSSARY = (
         "Harm",
         "Share of people and sessions more than 1 (or 5) points below frozen; the mean of the worst tenth (CVaR10), "
         "and the worst.",
+    ),
+    (
+        "Forgetting",
+        "Where what drifted comes back: accuracy over the 50 trials before the onset minus that over the first 20 "
+        "after the return, losses alone.",
     ),
     (
         "Holm p",

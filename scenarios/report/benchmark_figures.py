@@ -20,6 +20,7 @@ COLOURS = {
 }
 GREY = "#bbbbbb"
 NAMED = 3  # lines that a panel names, besides the bounds
+LETTER, LINE, DOT = 0.058, 0.12, 0.03  # inches: a letter's width, a line's height and a point's radius at size 7
 MOST_ROWS = 44  # of the map; with more arms it leaves the budgets between none and full out
 
 
@@ -156,6 +157,8 @@ def recovery(results: Mapping[str, Any]) -> Drawing | None:
     budgets = _budgets(results)
     rows = -(-len(budgets) // 2)
 
+    end = max(curve["watched"] for curve in curves.values())
+
     def paint(figure: Any) -> None:
         named = []
         for ax, budget in zip(draw.panels(figure, len(budgets), min(len(budgets), 2)), budgets):
@@ -168,10 +171,10 @@ def recovery(results: Mapping[str, Any]) -> Drawing | None:
             ]
             shown += [("oracle", "Oracle", draw.ORACLE)]
             for row in mine[NAMED:]:
-                _step(ax, curves[row["arm"]], {"color": GREY, "linewidth": 0.7, "zorder": 2.1})
-            named.append((ax, [(_step(ax, curves[arm], style), title, style) for arm, title, style in shown]))
+                _step(ax, curves[row["arm"]], end, {"color": GREY, "linewidth": 0.7, "zorder": 2.1})
+            named.append((ax, [(_step(ax, curves[arm], end, style), title, style) for arm, title, style in shown]))
             ax.axhline(50, color="#999999", linewidth=0.8, linestyle=":")
-            ax.set_xlim(0, max(curve["watched"] for curve in curves.values()))
+            ax.set_xlim(0, end)
             ax.set_title(results["budgets"][budget]["title"])
             ax.set_xlabel("trials since the onset")
             ax.set_ylabel("recovered, % of streams")
@@ -182,8 +185,9 @@ def recovery(results: Mapping[str, Any]) -> Drawing | None:
     return Drawing("recovery", size, paint, "Share of streams recovered by trials since the onset")
 
 
-def _step(ax: Any, curve: Mapping[str, Any], style: Mapping[str, Any]) -> float:
-    x = np.append(curve["trial"], curve["watched"])
+def _step(ax: Any, curve: Mapping[str, Any], end: float, style: Mapping[str, Any]) -> float:
+    """The curve as steps, on to ``end`` where everybody has recovered before."""
+    x = np.append(curve["trial"], end if curve["unrecovered"][-1] == 0 else curve["watched"])
     y = 100 * (1 - np.array(curve["unrecovered"]))
     ax.step(x, np.append(y, y[-1]), where="post", **style)
     return float(y[-1])
@@ -215,37 +219,69 @@ def frontier(results: Mapping[str, Any]) -> Drawing | None:
         ax.axhline(100 * oracle["gain"], **draw.ORACLE)
         low, high = ax.get_ylim()
         ax.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
-        ax.margins(x=0.04)
+        # few labels are what users have: a root gives them room, and 0 a place
+        ax.set_xscale("function", functions=(_root, lambda v: np.sign(v) * np.square(v)))
+        most = max([row["labels"] for row in rows] + [1.0])
+        ax.set_xlim(-0.0004 * most, 1.08 * most)
+        ticks = [v for v in (0, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if v <= most]
+        ax.set_xticks(ticks, [str(v) for v in ticks])
+        ax.minorticks_off()
         ends = [(0.0, "Frozen", draw.FROZEN), (100 * oracle["gain"], "Oracle", draw.ORACLE)]
         draw.label_lines(ax, ends)
-        _names(ax, list(named.values()))
+        _names(ax, list(named.values()), rows)
         ax.set_xlabel("labels used after the onset, mean of scenarios and people")
         ax.set_ylabel("points over frozen")
-        ax.legend(loc="lower right", fontsize=7, ncols=2)
+        ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=7, borderaxespad=0.0)
 
     return Drawing("frontier", (WIDTH, 4.6), paint, "Gain over frozen against labels used")
 
 
-def _names(ax: Any, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Names beside points, moved apart up and down where points are close."""
-    low, high = ax.get_ylim()
-    groups: dict[int, list[Mapping[str, Any]]] = {}
-    span = max((row["labels"] for row in rows), default=0.0) or 1.0
-    for row in rows:
-        groups.setdefault(round(4 * row["labels"] / span), []).append(row)
-    for some in groups.values():
-        at = draw.spread([100 * row["gain"] for row in some], 0.045 * (high - low), low, high)
-        for row, y in zip(some, at):
-            right = row["labels"] < 0.75 * span
-            ax.annotate(
-                row["title"],
-                (row["labels"], 100 * row["gain"]),
-                (row["labels"] + (0.012 if right else -0.012) * span, y + 0.022 * (high - low)),
-                fontsize=7,
-                color=COLOURS[row["budget"]],
-                va="center",
-                ha="left" if right else "right",
-            )
+def _root(value: Any) -> Any:
+    return np.sign(value) * np.sqrt(np.abs(value))
+
+
+def _names(ax: Any, named: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Names beside points, each at the nearest place where it covers no other name and no point."""
+    box = ax.get_position()
+    width, height = (n * m for n, m in zip(ax.figure.get_size_inches(), (box.width, box.height)))
+    (left, right), (low, high) = (_root(ax.get_xlim()), ax.get_ylim())
+
+    def place(row: Mapping[str, Any]) -> tuple[float, float]:
+        """Inches from the lower left corner of the axes."""
+        x = (np.sqrt(row["labels"]) - left) / (right - left)
+        return float(x * width), float((100 * row["gain"] - low) / (high - low) * height)
+
+    points = [place(row) for row in rows]
+    taken: list[tuple[float, float, float, float]] = []
+    for row in sorted(named, key=lambda row: -row["gain"]):
+        x, y = place(row)
+        length = LETTER * len(row["title"])
+
+        def crowd(at: tuple[float, float], length: float = length) -> float:
+            x0, x1, y0, y1 = at[0], at[0] + length, at[1] - LINE / 2, at[1] + LINE / 2
+            hit = sum(x0 < b[1] and b[0] < x1 and y0 < b[3] and b[2] < y1 for b in taken)
+            on = sum(x0 - DOT < px < x1 + DOT and y0 - DOT < py < y1 + DOT for px, py in points)
+            out = max(0.0, x1 - width) + max(0.0, -x0) + max(0.0, y1 - height) + max(0.0, -y0)
+            return 10.0 * hit + on + 100.0 * out
+
+        sides = [x + 0.1, x - 0.1 - length]
+        places = [(side, y + 0.09 * up) for up in (1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6, -6) for side in sides]
+        px, py = min(places, key=lambda at: round(crowd(at), 6))
+        taken.append((px, px + length, py - LINE / 2, py + LINE / 2))
+        ax.annotate(
+            row["title"],
+            (x / width, y / height),
+            ((px if px > x else px + length) / width, py / height),
+            xycoords="axes fraction",
+            textcoords="axes fraction",
+            fontsize=7,
+            color=COLOURS[row["budget"]],
+            va="center",
+            ha="left" if px > x else "right",
+            arrowprops=None
+            if abs(py - y) < 0.15
+            else {"arrowstyle": "-", "color": COLOURS[row["budget"]], "linewidth": 0.5, "shrinkA": 0, "shrinkB": 2},
+        )
 
 
 def drift_map(results: Mapping[str, Any]) -> Drawing | None:

@@ -58,6 +58,16 @@ GLOSSARY = (
         "Mean over classes of the share recognised, so that a frequent class cannot carry the figure.",
     ),
     (
+        "Unequal classes",
+        "Where a scenario makes one class frequent, accuracies, what is over frozen, harm and the normalised area "
+        "count both classes alike; the drop, recovery and the curves count trials.",
+    ),
+    (
+        "Backward, forward transfer, forgetting",
+        "Where what drifted comes back: accuracy over the first 20 trials after the return minus the last 50 before "
+        "the onset, what of that is loss, and accuracy over the first 20 trials after the onset minus frozen's.",
+    ),
+    (
         "At 10 or 20 labels",
         "Accuracy over the 20 trials that follow once so many labels were used since the onset.",
     ),

@@ -234,7 +234,7 @@ def _table(results: Mapping[str, Any]) -> str:
         f'<p class="soft">{escape(intro)} A dash is undefined; the reason is the cell\'s tooltip and below. '
         f"“5 of 16 did”: too few recovered for a median.</p>{_rows(results, shown)}{_reasons(results)}"
         "<details><summary>All other measures (also in results.json)</summary>"
-        f"{_rows(results, MORE_COLUMNS)}</details>"
+        f"{_rows(results, [c for c in MORE_COLUMNS if any(c.key in row for row in results['table'])])}</details>"
     )
 
 

@@ -5,6 +5,7 @@ from .base import Drift
 from .brain import Fatigue, StateSwitch
 from .cap import CapShift
 from .contact import ChannelLoss, GainDrift, GelDrying, ReferenceSwitch
+from .episode import Episode
 from .medication import Circadian, Levodopa
 from .null import NullDrift
 from .registry import DRIFTS, DriftSpec, make_drift
@@ -13,12 +14,13 @@ from .session import SessionJumps
 from .skull import SkullConductivity
 from .sleep import SleepSchedule
 from .stimulation import EfficacyLoss, Encapsulation, PhaseWalk
+from .task import LabelShift
 from .tremor import TremorDrift
 from .units import RateWalk, UnitTurnover
 
 __all__ = [
     "DRIFTS", "Anaesthesia", "CapShift", "ChannelLoss", "Circadian", "Drift", "DriftSpec", "EfficacyLoss",
-    "Encapsulation", "ExcitabilityRamp", "Fatigue", "GainDrift", "GelDrying", "Levodopa", "NullDrift", "PhaseWalk",
-    "RateWalk", "ReferenceSwitch", "SeizureRamp", "SessionJumps", "SkullConductivity", "SleepSchedule", "StateSwitch",
-    "TremorDrift", "UnitTurnover", "make_drift",
+    "Encapsulation", "Episode", "ExcitabilityRamp", "Fatigue", "GainDrift", "GelDrying", "LabelShift", "Levodopa",
+    "NullDrift", "PhaseWalk", "RateWalk", "ReferenceSwitch", "SeizureRamp", "SessionJumps", "SkullConductivity",
+    "SleepSchedule", "StateSwitch", "TremorDrift", "UnitTurnover", "make_drift",
 ]  # fmt: skip

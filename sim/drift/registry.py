@@ -12,6 +12,7 @@ from .anaesthesia import Anaesthesia
 from .brain import Fatigue, StateSwitch
 from .cap import CapShift
 from .contact import ChannelLoss, GainDrift, GelDrying, ReferenceSwitch
+from .episode import Episode
 from .medication import Circadian, Levodopa
 from .null import NullDrift
 from .seizure import ExcitabilityRamp, SeizureRamp
@@ -19,6 +20,7 @@ from .session import SessionJumps
 from .skull import SkullConductivity
 from .sleep import SleepSchedule
 from .stimulation import EfficacyLoss, Encapsulation, PhaseWalk
+from .task import LabelShift
 from .tremor import TremorDrift
 from .units import RateWalk, UnitTurnover
 
@@ -84,6 +86,17 @@ DRIFTS: dict[str, DriftSpec] = {
         "a switch into drowsiness",
         "depth",
         lambda montage, severity, onset_s: StateSwitch.drowsy(onset_s, depth=severity),
+    ),
+    "cap_return": DriftSpec(
+        "the whole cap moves sideways and ten minutes later comes back",
+        "cm at the vertex",
+        lambda montage, severity, onset_s: Episode.create(CapShift.lateral(severity / 100.0, onset_s), onset_s + 600.0),
+        largest=8.0,
+    ),
+    "label_shift": DriftSpec(
+        "one class is asked for more often than the other (motor imagery only)",
+        "trials of the frequent class for each of the other",
+        lambda montage, severity, onset_s: LabelShift.create(severity, onset_s),
     ),
     "seizure": DriftSpec(
         "inhibition fails towards a seizure, through sustained spikes to fast activity, and recovers",

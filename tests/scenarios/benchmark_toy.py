@@ -31,10 +31,12 @@ def won(arm):
 
 @dataclasses.dataclass(frozen=True)
 class Coin:
-    """A coin that wears by ``severity`` at the onset."""
+    """A coin that wears by ``severity`` at the onset, and at ``back`` is new again: then half of what a method had won
+    is missing, for it learnt the worn one."""
 
     info: ScenarioInfo
     population: tuple = ()
+    back: int = 0
 
     def plan(self, config):
         if config.data is not None:
@@ -63,9 +65,12 @@ class Coin:
             "onset": np.full(n, N_BEFORE),
             "session": np.arange(n_trials) // N_SESSION,
             "time_s": 8.0 * np.arange(n_trials),
+            **({"back": np.full(n, self.back)} if self.back else {}),
         }
         for arm in config.methods:
             loss = 0.25 * cell.severity * (1 - won(arm)) * drifted
+            if self.back:
+                loss = np.where(np.arange(n_trials) < self.back, loss, 0.125 * cell.severity * won(arm))
             own = np.stack([np.random.default_rng(zlib.crc32(f"{arm}{s}".encode())).random(n_trials) for s in seeds])
             right = np.where(own < 0.02, ~(luck < skill - loss), luck < skill - loss)
             arrays[f"proba/{arm}"] = np.eye(2)[np.where(right, y, 1 - y)] * 0.8 + 0.1
@@ -99,4 +104,5 @@ def _info(name, severity, kind="simulated"):
 WORN = Coin(_info("worn", 1.0))
 SCRATCHED = Coin(_info("scratched", 0.8))
 FRESH = Coin(_info("fresh", 0.0))
+RETURNED = Coin(_info("returned", 1.0), back=80)
 PUBLISHED = Coin(_info("published", 1.0, kind="recorded"))

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import friedmanchisquare
 
 from neurodrift.scenarios.benchmark import make_plan, read_secret, run_benchmark
 from neurodrift.scenarios.benchmark.plan import METHODS, QUICK_METHODS, arms_of
 from neurodrift.scenarios.benchmark.ranking import critical_difference, groups, rank
 from neurodrift.scenarios.benchmark.secret import make_secret
+from neurodrift.scenarios.benchmark.text import leaderboard_markdown
+from neurodrift.scenarios.benchmark.verdict import benchmark_verdict
 from neurodrift.scenarios.cli.main import main
 from neurodrift.scenarios.report.benchmark import map_markdown
 from neurodrift.sim.errors import InputError
@@ -19,8 +22,8 @@ from neurodrift.sim.errors import InputError
 SECRET = b"a secret that is long enough"
 WORN, FRESH = "benchmark_toy:WORN", "benchmark_toy:FRESH"
 
-# Demsar 2006, table 6: AUC of C4.5 with and without two parameters tuned, on 14 data sets. The last two of the row
-# before the last are printed as equal and ranked 2 and 3.
+# Demsar 2006, table 6: AUC of C4.5, C4.5+m, C4.5+cf and C4.5+m+cf (parameters tuned) on 14 data sets. The last two of
+# the row before the last are printed as equal, .975, and ranked 2 and 3.
 DEMSAR = np.array(
     [
         [0.763, 0.768, 0.771, 0.798],
@@ -72,6 +75,18 @@ def test_ranks_are_those_of_the_textbook_example():
     assert 0.01 < found.p < 0.05
     assert found.critical == pytest.approx(1.25, abs=0.005)
     assert critical_difference(14, 4, level=0.10) == pytest.approx(1.12, abs=0.005)
+    # figure 1a, at .10: the plain one is told from both with m tuned, C4.5+cf from none
+    assert rank(DEMSAR, level=0.10).groups == [[3, 1, 2], [2, 0]]
+    assert found.groups == [[3, 1, 2, 0]]
+
+
+def test_ranks_agree_with_scipys_where_it_knows_the_statistic():
+    untied = DEMSAR + 1e-6 * np.random.default_rng(0).random(DEMSAR.shape)
+    assert rank(untied).chi2 == pytest.approx(friedmanchisquare(*untied.T).statistic)
+    # with ties SciPy divides by a correction; Demsar, whose figures these are, does not
+    shared = sum(n**3 - n for row in DEMSAR for n in np.unique(row, return_counts=True)[1])
+    corrected = rank(DEMSAR).chi2 / (1 - shared / (14 * (4**3 - 4)))
+    assert corrected == pytest.approx(friedmanchisquare(*DEMSAR.T).statistic)
 
 
 @pytest.mark.parametrize(("k", "q"), [(2, 1.960), (3, 2.343), (5, 2.728), (10, 3.164)])
@@ -108,7 +123,7 @@ def test_every_default_method_is_in_the_catalogue_and_fits_the_default_decoder()
         ({"methods": ["eea"]}, "did you mean 'ea'"),
         ({"methods": ["frozen"]}, "nothing to compare"),
         ({"methods": ["cft@7"]}, "label budget '7'"),
-        ({"scenarios": ["mi_multiday"]}, "knows no label budgets"),
+        ({"scenarios": ["pd_decoded_adbs"]}, "knows no label budgets"),
         ({"scenarios": [f"{WORN}=much"]}, "such as mi_cap_shift=2"),
         ({"scenarios": [WORN, f"{WORN}=1"]}, "names a scenario twice"),
         ({"scenarios": ["benchmark_toy:PUBLISHED"], "secret": make_secret(SECRET)}, "nothing of it can be hidden"),
@@ -158,6 +173,30 @@ def test_harm_is_counted_over_sessions_and_the_test_is_over_people(results):
     # the least two-sided p of nine people, times eight arms
     assert cft["p"] == pytest.approx(2 / 2**9)
     assert cft["p_holm"] == pytest.approx(8 * 2 / 2**9)
+
+
+def test_too_few_people_are_said_to_be_too_few(results):
+    ten = {**results, "people": [f"P{i}" for i in range(10)]}
+    five = benchmark_verdict({**ten, "people": ten["people"][:5]})
+    # eight arms, five people: the least two-sided p is 1/16
+    assert "So few people cannot prove it: no p of 8 arms can be below 0.50." in five["sentences"]
+    assert "So few people" not in str(benchmark_verdict(ten)["sentences"])
+
+
+def test_whoever_was_recorded_is_not_the_simulated_person_of_that_name(toys, tmp_path):
+    found = run_benchmark(
+        _plan(methods=["ea"], scenarios=[WORN, "benchmark_toy:PUBLISHED"], seeds=1, subjects=2), tmp_path, jobs=1
+    )
+    assert found["people"] == ["P01", "P02", "benchmark_toy:PUBLISHED: P01", "benchmark_toy:PUBLISHED: P02"]
+
+
+def test_forgetting_is_measured_where_what_drifted_comes_back(toys, tmp_path):
+    found = run_benchmark(_plan(methods=["ea", "cft"], scenarios=["benchmark_toy:RETURNED"]), tmp_path, jobs=1)
+    # what is learnt of the worn coin is held against the mended one: the toy loses half of what was won
+    for arm, share in {"frozen": 0.0, "ea@none": 0.5, "cft@full": 0.8}.items():
+        row = _row(found, arm)
+        assert row["forgetting"] == pytest.approx(0.25 * share / 2, abs=0.06)
+    assert "forgetting pp" in leaderboard_markdown(found)
 
 
 def test_ranks_are_among_methods_of_the_same_feedback_and_frozen(results):

@@ -215,3 +215,23 @@ def test_detection_counts_delay_misses_and_run_length():
     assert missed.false_alarms == 3
     assert metrics.average_run_length(alarm) == pytest.approx(100 / 3)
     assert metrics.average_run_length(np.zeros(50)) == np.inf
+
+
+def test_weighted_fading_accuracy_is_that_of_repeated_trials():
+    correct = np.array([1.0, 0.0, 1.0, 1.0])
+    weight = np.array([1.0, 3.0, 1.0, 2.0])
+    found = metrics.prequential(correct, alpha=1.0, weight=weight)
+    repeated = np.repeat(correct, weight.astype(int))
+    for t, n in enumerate(np.cumsum(weight).astype(int)):
+        assert found[t] == pytest.approx(repeated[:n].mean())
+    np.testing.assert_array_equal(metrics.prequential(correct), metrics.prequential(correct, weight=np.ones(4)))
+
+
+def test_class_weights_make_accuracy_balanced():
+    rng = np.random.default_rng(0)
+    y = (rng.random(200) < 0.9).astype(int)
+    predicted = (rng.random(200) < 0.7).astype(int)
+    weight = metrics.class_weights(y)
+    assert weight.mean() == pytest.approx(1.0)
+    assert np.average(predicted == y, weights=weight) == pytest.approx(balanced_accuracy_score(y, predicted))
+    np.testing.assert_array_equal(metrics.class_weights([0, 1, 1, 0]), np.ones(4))

@@ -92,6 +92,39 @@ def test_labels_that_never_come_train_nothing():
     assert used[-1] == 2 * N_RUNS * N_TRIALS - 3
 
 
+def test_a_label_budget_is_spent_anew_every_day(answers):
+    days, some = make_days(), study(make_days())
+    for arm, per_day in {
+        "riemann_online@none": 0,
+        "riemann_online@10": 10,
+        "riemann_online@full": N_RUNS * N_TRIALS,
+    }.items():
+        proba, used = some.run(arm)
+        assert used[-1] == 2 * per_day, arm
+        if per_day:
+            assert used[days.day == 2][-1] == per_day, arm
+    assert_array_equal(proba, answers["riemann_online"][0])
+    _, used = some.run("riemann_online@delayed")
+    assert used[-1] == 2 * N_RUNS * N_TRIALS - 10
+    none, _ = some.run("riemann_online@none")
+    # recentering goes on, as without a readout that learns; only how often steps are compiled may differ
+    assert_allclose(none, answers["riemann"][0], atol=1e-4)
+
+
+def test_signs_of_errors_reach_who_learns_from_them_alone(answers):
+    some = study(make_days())
+    told, used = some.run("errp@errors")
+    assert not used.any()
+    assert np.abs(told - answers["frozen"][0])[some.days.day >= 2].max() > 1e-3
+    untold, _ = some.run("errp@none")
+    assert_allclose(untold, answers["frozen"][0], atol=1e-6)
+
+
+def test_an_arm_that_trains_on_past_days_takes_no_budget():
+    with pytest.raises(InputError, match=r"daily_riemann trains on the labels of all past days.*leave '@10' out"):
+        study(make_days()).run("daily_riemann@10")
+
+
 def _power(a, f):
     w, v = np.linalg.eigh(a)
     return (v * f(w)) @ v.T

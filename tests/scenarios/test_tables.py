@@ -4,8 +4,10 @@ import random
 import numpy as np
 import pytest
 from scipy import stats
-from sklearn.metrics import cohen_kappa_score
+from sklearn.metrics import balanced_accuracy_score, cohen_kappa_score
 
+from neurodrift.scenarios import metrics
+from neurodrift.scenarios.report.html import report
 from neurodrift.scenarios.report.text import Column, number, severity_label
 from neurodrift.scenarios.tables import build_results, console_table, markdown_table
 
@@ -293,3 +295,48 @@ def test_an_oracle_that_helps_only_one_subject_leaves_nothing_to_normalise_by(ex
     assert row["naud"] is None
     assert row["recovery_fraction"] is None
     assert "[0.0, " in row["naud_reason"]
+
+
+def test_classes_count_alike_where_a_cell_weighs_its_trials(example, few):
+    meta, arrays = example.cells(severities=(3,), n_subjects=4, batch=4, methods=few)[0]
+    rare = np.arange(arrays["y"].shape[1]) % 5 == 0
+    # every fifth trial of class 1 only: whoever answers 0 is right four times in five
+    arrays = {**arrays, "y": np.tile(rare, (4, 1)).astype(np.int8)}
+    arrays["proba/tent"] = np.tile(np.array([0.9, 0.1], np.float32), (4, rare.size, 1))
+    onset = arrays["onset"][0]
+    weight = np.ones(arrays["y"].shape)
+    weight[:, onset:] = metrics.class_weights(rare[onset:])
+    plain, weighed = (
+        find(build(example, [(meta, {**arrays, **more})]), "tent", 3) for more in ({}, {"weight": weight})
+    )
+    assert plain["accuracy_post_all"] == pytest.approx(0.8, abs=0.01)
+    assert weighed["accuracy_post_all"] == pytest.approx(0.5)
+    assert weighed["balanced_accuracy"] == pytest.approx(0.5)
+    frozen = find(build(example, [(meta, {**arrays, "weight": weight})]), "frozen", 3)
+    proba = arrays["proba/frozen"][:, onset:].argmax(-1)
+    expected = np.mean([balanced_accuracy_score(rare[onset:], one) for one in proba])
+    assert frozen["accuracy_post_all"] == pytest.approx(expected)
+    assert frozen["naud"] is None or frozen["naud"] == pytest.approx(1.0)
+    assert weighed["gain"] == pytest.approx(0.5 - expected)
+
+
+def test_what_comes_back_is_compared_with_what_was_before(example, few):
+    meta, arrays = example.cells(severities=(3,), n_subjects=4, batch=4, methods=few)[0]
+    onset, back = int(arrays["onset"][0]), 120
+    arrays = {**arrays, "back": np.full(4, back, np.int32)}
+    results = build(example, [(meta, arrays)])
+    for method in few:
+        right = arrays[f"proba/{method}"].argmax(-1) == arrays["y"]
+        base = arrays["proba/frozen"].argmax(-1) == arrays["y"]
+        before = right[:, onset - 50 : onset].mean(1)
+        backward = right[:, back : back + 20].mean(1) - before
+        row = find(results, method, 3)
+        assert row["backward_transfer"] == pytest.approx(backward.mean())
+        assert row["forgetting"] == pytest.approx(np.maximum(-backward, 0).mean())
+        forward = right[:, onset : onset + 20].mean(1) - base[:, onset : onset + 20].mean(1)
+        assert row["forward_transfer"] == pytest.approx(forward.mean())
+        assert row["forgetting_lo"] <= row["forgetting"] <= row["forgetting_hi"]
+    assert "forgetting pp" in report(results)
+    without = build(example, [(meta, {k: v for k, v in arrays.items() if k != "back"})])
+    assert "forgetting" not in without["table"][0]
+    assert "forgetting pp" not in report(without)
