@@ -26,7 +26,7 @@ WHY: dict[str, tuple[str, ...]] = {
         "rti are those of a few people whom the method loses: 6.5 % at some 9 s leave about 1.9 s for the others of "
         "the stabiliser, 4.5 % about 1.5 s for those of rti. With such shares ten people include nobody lost in 51 and "
         "63 of 100 draws, so that no loss here contradicts neither share.",
-        "The stabiliser is faster here than those 1.9 s, perhaps because ours is factor analysis, which knows of noise, "
+        "The stabiliser is faster here than those 1.9 s, perhaps as ours is factor analysis, which knows noise, "
         "where the published simulation had principal components.",
         "prit, supervised and frozen are within a tenth of a second of what was published.",
     ),
