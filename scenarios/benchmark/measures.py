@@ -27,7 +27,7 @@ class Meeting(NamedTuple):
     """One arm on one stream, beside the bounds: accuracies from the onset on, and what the measures sum.
 
     differences (n_sessions,): from frozen, session by session; short, span: summed distance of the arm and of frozen to
-    the oracle, n trials; recovery: None where nothing drifts; forgetting: NaN where nothing comes back.
+    the oracle, n trials; recovery: None where nothing drifts; backward: transfer, NaN where nothing comes back.
     """
 
     scenario: str
@@ -40,7 +40,7 @@ class Meeting(NamedTuple):
     n_trials: int
     labels: float
     recovery: metrics.Recovery | None
-    forgetting: float
+    backward: float
 
 
 def meet(scenario: str, run: Run, arm: str, drifting: bool, chance: float, person: str | None = None) -> Meeting:
@@ -66,9 +66,9 @@ def meet(scenario: str, run: Run, arm: str, drifting: bool, chance: float, perso
         recovery=metrics.time_to_recovery(ours.correct, run.onset, chance, time_s=run.time_s, labels=ours.labels)
         if drifting
         else None,
-        forgetting=np.nan
+        backward=np.nan
         if run.back is None or not drifting
-        else metrics.transfer(ours.correct, low.correct, run.onset, run.back).forgetting,
+        else metrics.transfer(ours.correct, low.correct, run.onset, run.back).backward,
     )
 
 
@@ -132,8 +132,7 @@ def measure(field: Field, arm: str) -> dict[str, Any]:
     people = np.repeat(of, [one.differences.size for one in met])
     for i, name in enumerate(("harm", "harm_5pp", "harm_cvar10", "harm_worst")):
         put(row, name, field.bootstrap(lambda w, i=i: metrics.harm(values, w[..., people])[i]))
-    forgotten = field.bootstrap(field.mean(arm, "forgetting"))
-    put(row, "forgetting", forgotten, "nothing comes back")
+    put(row, "backward", field.bootstrap(field.mean(arm, "backward")), "nothing comes back")
     row["p"] = paired_wilcoxon(field.by_person(arm, "difference"))
     return row
 
@@ -165,8 +164,12 @@ def _recovery(field: Field, row: dict[str, Any], met: Sequence[Meeting], of: np.
 
 
 def recovery_curve(field: Field, arm: str) -> dict[str, Any] | None:
-    """Kaplan and Meier's share of streams not yet recovered, over all drifting scenarios; None where nothing drifts."""
-    known = [one.recovery for one in field.meetings[arm] if one.recovery is not None]
+    """Kaplan and Meier's share of streams not yet recovered, over all drifting scenarios; None where nothing drifts.
+
+    ``usual``: how long the median stream is, for an axis that one long recording does not stretch.
+    """
+    drifting = [one for one in field.meetings[arm] if one.recovery is not None]
+    known = [one.recovery for one in drifting if one.recovery is not None]
     if not known:
         return None
     curve = kaplan_meier([r.trials for r in known], [r.censored for r in known])
@@ -175,5 +178,6 @@ def recovery_curve(field: Field, arm: str) -> dict[str, Any] | None:
         "trial": curve.times.tolist(),
         "unrecovered": curve.survival.tolist(),
         "watched": max(r.trials for r in known),
+        "usual": float(np.median([one.n_trials for one in drifting])),
         "n": len(known),
     }

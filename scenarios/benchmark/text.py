@@ -15,7 +15,7 @@ COLUMNS = (
     Column("harm_5pp", "> 5 pp %", 100, 0, False),
     Column("harm_cvar10", "worst tenth pp", 100, 1, False),
     Column("harm_worst", "worst pp", 100, 0, False),
-    Column("forgetting", "forgetting pp", 100, 1, False),
+    Column("backward", "backward pp", 100, 1, False),
     Column("update_ms_p50", "update ms", 1, 2, False),
     Column("p_holm", "Holm p", 1, 3, False),
 )

@@ -48,9 +48,9 @@ GLOSSARY = (
         "and the worst.",
     ),
     (
-        "Forgetting",
-        "Where what drifted comes back: accuracy over the 50 trials before the onset minus that over the first 20 "
-        "after the return, losses alone.",
+        "Backward",
+        "Backward transfer, where what drifted comes back: accuracy over the first 20 trials after the return minus "
+        "that over the 50 before the onset. Below frozen's is forgetting.",
     ),
     (
         "Holm p",

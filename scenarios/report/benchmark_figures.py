@@ -1,5 +1,7 @@
 """The figures of a benchmark, each from its ``results.json`` alone."""
 
+import itertools
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -21,6 +23,7 @@ COLOURS = {
 GREY = "#bbbbbb"
 NAMED = 3  # lines that a panel names, besides the bounds
 LETTER, LINE, DOT = 0.058, 0.12, 0.03  # inches: a letter's width, a line's height and a point's radius at size 7
+MAP_WIDTH = 0.66  # of the figure
 MOST_ROWS = 44  # of the map; with more arms it leaves the budgets between none and full out
 
 
@@ -157,7 +160,7 @@ def recovery(results: Mapping[str, Any]) -> Drawing | None:
     budgets = _budgets(results)
     rows = -(-len(budgets) // 2)
 
-    end = max(curve["watched"] for curve in curves.values())
+    end = max(min(curve["watched"], curve["usual"]) for curve in curves.values())
 
     def paint(figure: Any) -> None:
         named = []
@@ -166,7 +169,7 @@ def recovery(results: Mapping[str, Any]) -> Drawing | None:
             mine = _methods(results, budget)
             shown = [("frozen", "Frozen", draw.FROZEN)]
             shown += [
-                (row["arm"], row["title"], {"color": colour, "linewidth": 1.5, "zorder": 2.4})
+                (row["arm"], _short(row["title"]), {"color": colour, "linewidth": 1.5, "zorder": 2.4})
                 for row, colour in zip(mine[:NAMED], draw.PALETTE)
             ]
             shown += [("oracle", "Oracle", draw.ORACLE)]
@@ -185,10 +188,20 @@ def recovery(results: Mapping[str, Any]) -> Drawing | None:
     return Drawing("recovery", size, paint, "Share of streams recovered by trials since the onset")
 
 
+def _short(title: str) -> str:
+    """A title as it fits beside a panel."""
+    if len(title) <= draw.LABEL_LENGTH:
+        return title
+    return title.replace("Riemannian recentering", "Recentering").replace("Euclidean alignment", "Alignment")
+
+
 def _step(ax: Any, curve: Mapping[str, Any], end: float, style: Mapping[str, Any]) -> float:
-    """The curve as steps, on to ``end`` where everybody has recovered before."""
-    x = np.append(curve["trial"], end if curve["unrecovered"][-1] == 0 else curve["watched"])
-    y = 100 * (1 - np.array(curve["unrecovered"]))
+    """The curve as steps as far as ``end``, or as it was watched where some had not recovered by then; its last y."""
+    shown = np.asarray(curve["trial"]) <= end
+    x = np.append(
+        np.asarray(curve["trial"])[shown], end if curve["unrecovered"][-1] == 0 else min(curve["watched"], end)
+    )
+    y = 100 * (1 - np.asarray(curve["unrecovered"])[shown])
     ax.step(x, np.append(y, y[-1]), where="post", **style)
     return float(y[-1])
 
@@ -228,7 +241,7 @@ def frontier(results: Mapping[str, Any]) -> Drawing | None:
         ax.minorticks_off()
         ends = [(0.0, "Frozen", draw.FROZEN), (100 * oracle["gain"], "Oracle", draw.ORACLE)]
         draw.label_lines(ax, ends)
-        _names(ax, list(named.values()), rows)
+        _names(ax, list(named.values()), rows, best, 100 * oracle["gain"])
         ax.set_xlabel("labels used after the onset, mean of scenarios and people")
         ax.set_ylabel("points over frozen")
         ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=7, borderaxespad=0.0)
@@ -240,18 +253,29 @@ def _root(value: Any) -> Any:
     return np.sign(value) * np.sqrt(np.abs(value))
 
 
-def _names(ax: Any, named: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Names beside points, each at the nearest place where it covers no other name and no point."""
+def _names(
+    ax: Any,
+    named: Sequence[Mapping[str, Any]],
+    rows: Sequence[Mapping[str, Any]],
+    best: Sequence[Mapping[str, Any]],
+    oracle: float,
+) -> None:
+    """Names beside points, each at the nearest place where it covers no other name, no point and no line."""
     box = ax.get_position()
     width, height = (n * m for n, m in zip(ax.figure.get_size_inches(), (box.width, box.height)))
     (left, right), (low, high) = (_root(ax.get_xlim()), ax.get_ylim())
 
     def place(row: Mapping[str, Any]) -> tuple[float, float]:
         """Inches from the lower left corner of the axes."""
-        x = (np.sqrt(row["labels"]) - left) / (right - left)
+        x = (_root(row["labels"]) - left) / (right - left)
         return float(x * width), float((100 * row["gain"] - low) / (high - low) * height)
 
     points = [place(row) for row in rows]
+    corners = [place(row) for row in best]
+    ends = [*(x for x, _ in corners[1:]), max(x for x, _ in points)]
+    level = (oracle - low) / (high - low) * height
+    flat = [(0.0, width, level), *((x, end, y) for (x, y), end in zip(corners, ends))]
+    upright = [(x, y0, y1) for (_, y0), (x, y1) in itertools.pairwise(corners)]
     taken: list[tuple[float, float, float, float]] = []
     for row in sorted(named, key=lambda row: -row["gain"]):
         x, y = place(row)
@@ -261,6 +285,8 @@ def _names(ax: Any, named: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[s
             x0, x1, y0, y1 = at[0], at[0] + length, at[1] - LINE / 2, at[1] + LINE / 2
             hit = sum(x0 < b[1] and b[0] < x1 and y0 < b[3] and b[2] < y1 for b in taken)
             on = sum(x0 - DOT < px < x1 + DOT and y0 - DOT < py < y1 + DOT for px, py in points)
+            on += sum(x0 < end and start < x1 and y0 < at < y1 for start, end, at in flat)
+            on += sum(x0 < at < x1 and y0 < end and start < y1 for at, start, end in upright)
             out = max(0.0, x1 - width) + max(0.0, -x0) + max(0.0, y1 - height) + max(0.0, -y0)
             return 10.0 * hit + on + 100.0 * out
 
@@ -284,6 +310,16 @@ def _names(ax: Any, named: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[s
         )
 
 
+def _wrapped(name: str, length: int) -> str:
+    """The name on lines of so many letters where it has places to break."""
+    lines = [""]
+    for word in re.split(r"(?<=[_:.])", name):
+        if lines[-1] and len(lines[-1] + word) > length:
+            lines.append("")
+        lines[-1] += word
+    return "\n".join(lines)
+
+
 def drift_map(results: Mapping[str, Any]) -> Drawing | None:
     """Gain of every arm in every scenario, as numbers on colour."""
     methods = _methods(results)
@@ -294,10 +330,16 @@ def drift_map(results: Mapping[str, Any]) -> Drawing | None:
     by = {(place["arm"], place["scenario"]): place for place in results["map"]}
     gains = 100 * np.array([[by[row["arm"], s["scenario"]]["gain"] for s in scenarios] for row in rows])
     most = max(float(np.abs(gains).max()), 1.0)
-    height = ROW * len(rows) + 0.75
+    heads = [_wrapped(s["scenario"], round(MAP_WIDTH * WIDTH / len(scenarios) / LETTER) - 1) for s in scenarios]
+    heads = [
+        f"{head}\n{severity_label(s['severity'], s['severity_unit']) if s['drifting'] else 'no drift'}"
+        for head, s in zip(heads, scenarios)
+    ]
+    above = 0.25 + 0.13 * max(head.count("\n") + 1 for head in heads)
+    height = ROW * len(rows) + above + 0.1
 
     def paint(figure: Any) -> None:
-        ax = figure.add_axes((0.34, 0.1 / height, 0.62, (height - 0.65) / height))
+        ax = figure.add_axes((0.98 - MAP_WIDTH, 0.1 / height, MAP_WIDTH, ROW * len(rows) / height))
         ax.imshow(gains, cmap="RdBu", vmin=-most, vmax=most, aspect="auto", interpolation="nearest")
         for i, row in enumerate(rows):
             for j, scenario in enumerate(scenarios):
@@ -316,11 +358,7 @@ def drift_map(results: Mapping[str, Any]) -> Drawing | None:
                     color="white" if dark else "black",
                     fontweight="bold" if sure else "normal",
                 )
-        heads = [
-            f"{s['scenario']}\n{severity_label(s['severity'], s['severity_unit']) if s['drifting'] else 'no drift'}"
-            for s in scenarios
-        ]
-        ax.set_xticks(range(len(scenarios)), heads)
+        ax.set_xticks(range(len(scenarios)), heads, fontsize=7)
         ax.xaxis.tick_top()
         labels = [row["title"] + (f" ({row['feedback']})" if row["role"] == "method" else "") for row in rows]
         ax.set_yticks(range(len(rows)), labels)

@@ -65,7 +65,8 @@ GLOSSARY = (
     (
         "Backward, forward transfer, forgetting",
         "Where what drifted comes back: accuracy over the first 20 trials after the return minus the last 50 before "
-        "the onset, what of that is loss, and accuracy over the first 20 trials after the onset minus frozen's.",
+        "the onset, what of that is loss (never below 0, so that chance gives frozen some: read it against frozen's), "
+        "and accuracy over the first 20 trials after the onset minus frozen's.",
     ),
     (
         "At 10 or 20 labels",

@@ -190,13 +190,14 @@ def test_whoever_was_recorded_is_not_the_simulated_person_of_that_name(toys, tmp
     assert found["people"] == ["P01", "P02", "benchmark_toy:PUBLISHED: P01", "benchmark_toy:PUBLISHED: P02"]
 
 
-def test_forgetting_is_measured_where_what_drifted_comes_back(toys, tmp_path):
+def test_backward_transfer_is_measured_where_what_drifted_comes_back(toys, tmp_path):
     found = run_benchmark(_plan(methods=["ea", "cft"], scenarios=["benchmark_toy:RETURNED"]), tmp_path, jobs=1)
     # what is learnt of the worn coin is held against the mended one: the toy loses half of what was won
     for arm, share in {"frozen": 0.0, "ea@none": 0.5, "cft@full": 0.8}.items():
         row = _row(found, arm)
-        assert row["forgetting"] == pytest.approx(0.25 * share / 2, abs=0.06)
-    assert "forgetting pp" in leaderboard_markdown(found)
+        assert row["backward"] == pytest.approx(-0.25 * share / 2, abs=0.06)
+        assert row["backward_lo"] < row["backward"] < row["backward_hi"]
+    assert "backward pp" in leaderboard_markdown(found)
 
 
 def test_ranks_are_among_methods_of_the_same_feedback_and_frozen(results):
