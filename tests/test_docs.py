@@ -238,6 +238,13 @@ def test_the_guard_of_the_how_to_keeps_what_alignment_loses_on_one_class(example
     assert made["told"].negative_transfer
 
 
+@pytest.mark.slow
+def test_the_calibration_of_the_how_to_is_no_worse_than_the_checkpoint_and_knows_it(examples):
+    made = runpy.run_path(str(examples / "calibrate.py"))
+    assert made["found"]["fine-tuned"] >= made["found"]["zero-shot"] > 0.7
+    assert made["expected"].lo <= made["found"]["fine-tuned"] <= made["expected"].hi
+
+
 def test_the_monitor_of_the_how_to_sees_the_drift(examples):
     alarm = runpy.run_path(str(examples / "monitors.py"))["alarm"]
     assert 100 <= alarm[0] < 150

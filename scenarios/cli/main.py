@@ -9,13 +9,15 @@ from collections.abc import Sequence
 from ..lookup import did_you_mean
 
 COMMANDS = {
-    "list": "scenarios, control tasks, methods, decoders, drifts and sources",
+    "list": "scenarios, control tasks, methods, decoders, checkpoints, drifts and sources",
     "run": "run a scenario, such as mi_cap_shift, and write its report",
     "resume": "finish a run that was stopped",
     "compare": "the tables of several runs side by side",
     "train": "a stimulation policy on a control task, by reinforcement learning",
     "evaluate": "policies beside tuned controllers on a control task, and write the report",
+    "pretrain": "a decoder on thousands of virtual people or on recordings, kept as a checkpoint to start from",
     "replay": "the same on a recording of your own",
+    "calibrate": "a checkpoint on ten or twenty trials of a new user, and how sure one may be of it",
     "check": "the laws that every component keeps, on one of your own",
     "validate": "the physics against the literature, row by row",
     "gallery": "a figure of every brain model",

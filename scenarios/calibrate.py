@@ -1,0 +1,259 @@
+"""``neurodrift calibrate``: ten or twenty trials of a new user make a checkpoint their own, and say how good it is."""
+
+import dataclasses
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from ..adaptation import registry
+from ..adaptation.contract import Decoder, Trials, Variables
+from ..adaptation.finetune import FewTrials, calibrate, estimate_accuracy, held_out, zero_shot
+from ..adaptation.finetune.confidence import posterior_interval
+from ..adaptation.methods.layers import AllLayers, LastLayer, LayerDecay
+from ..adaptation.methods.lora import LowRank
+from ..adaptation.preprocessing import Preprocessing, compressed
+from ..adaptation.transfer.card import Card
+from ..adaptation.transfer.channels import map_channels
+from ..adaptation.transfer.checkpoint import load_checkpoint, save_checkpoint
+from ..sim.builders import motor_imagery_plant
+from ..sim.errors import InputError
+from ..sim.head.montage import make_montage
+from ..sim.keys import stream_key
+from ..sim.plant import record
+from ..sim.recordings import Recording, load
+from .statistics import wilson
+
+REACHES = {
+    "decay": LayerDecay(decay=0.9),
+    "all": AllLayers(lower=1.0),
+    "slow": AllLayers(lower=0.1),
+    "last": LastLayer(),
+    "lora": LowRank(rank=2),
+}
+BUDGETS = (10, 20)
+SIMULATED = "simulated:"
+MONTAGE, SFREQ, SECONDS, LATER = "10-10-31", 250.0, 3.0, 40
+CLASSES = ("left hand", "right hand")
+
+
+def run_calibrate(
+    source: str,
+    *,
+    start: str | Path,
+    n_trials: int = 20,
+    events: Mapping[str, str] | str | None = None,
+    tmin: float = 0.5,
+    tmax: float = 3.5,
+    layers: str = "decay",
+    seed: int = 0,
+    out: str | Path,
+) -> dict[str, Any]:
+    """Calibrate the checkpoint ``start`` on the first ``n_trials`` trials of ``source``; what came of it, as JSON.
+
+    source: "simulated:NUMBER", "embedded:NAME" or a file, whose ``events`` begin trials of ``tmin`` to ``tmax`` s.
+    layers: which move, a name of ``REACHES``. Three decoders are compared: trained on these trials alone, the
+    checkpoint aligned to them, and fine-tuned. Of each: how many held-out trials it got right, what accuracy to expect
+    with its 95 % interval, and its accuracy on the trials that follow where there are any. The fine-tuned one is
+    written to ``out``. Raises InputError for a source, checkpoint, number or name that cannot be used.
+    """
+    if n_trials < min(BUDGETS):
+        raise InputError(f"--trials is {n_trials}: wanted 10 or 20; fewer say nothing of how good a decoder is")
+    if layers not in REACHES:
+        raise InputError(f"--layers is '{layers}': wanted one of {', '.join(REACHES)}")
+    out = Path(out)
+    if not out.parent.is_dir():
+        raise InputError(f"--out is {out}: there is no folder {out.parent}; make it first")
+    checkpoint = load_checkpoint(start)
+    decoder, card = checkpoint.decoder, checkpoint.card
+    recording = (
+        _simulated(source, n_trials, seed) if source.startswith(SIMULATED) else _read(source, events, tmin, tmax)
+    )
+    everything = prepared(recording, card)
+    few, later = (jax.tree.map(lambda a, s=s: a[s], everything) for s in (slice(n_trials), slice(n_trials, None)))
+    _check(recording, few, n_trials)
+    arms = _arms(decoder, checkpoint.variables, few, later, card, FewTrials(reach=REACHES[layers]), seed)
+    variables, found, tuned = arms
+    metrics = {k: found["fine-tuned"][k] for k in ("accuracy", "lo", "hi")}
+    written = save_checkpoint(
+        out,
+        variables,
+        dataclasses.replace(
+            card,
+            people=1,
+            trials=n_trials,
+            data=f"{card.data}; then {n_trials} trials of {recording.subject} ({recording.source})",
+            strategy={
+                "name": "calibrated",
+                "layers": layers,
+                "n_steps": tuned["n_steps"],
+                "after": dict(card.strategy),
+            },
+            metrics=metrics,
+        ),
+    )
+    return {
+        "kind": "calibration",
+        "subject": recording.subject,
+        "source": recording.source,
+        "checkpoint": str(start),
+        "decoder": card.decoder,
+        "n_trials": n_trials,
+        "n_later": len(later.y),
+        "layers": layers,
+        "seed": seed,
+        **tuned,
+        "arms": found,
+        "verdict": verdict(found, tuned["n_steps"]),
+        "notes": list(recording.notes),
+        "written": str(written),
+    }
+
+
+def prepared(recording: Recording, card: Card) -> Trials:
+    """The recording's trials as the checkpoint's decoder is given them: its channels, rate, band and window."""
+    channels = map_channels(recording.ch_names, card.ch_names)
+    x, sfreq = _resampled(recording.x, recording.sfreq, card.sfreq)
+    facts, spec = card.preprocessing, registry.decoder(card.decoder)
+    low, high = float(facts.get("l_freq", spec.l_freq)), float(facts.get("h_freq", spec.h_freq))
+    covariance_only = spec.covariance_only
+    n_wanted = round(float(facts["window_s"]) * sfreq) if "window_s" in facts else None
+    if n_wanted is None and not covariance_only:
+        n_wanted = card.n_times * round(sfreq / card.sfreq)
+    if n_wanted is not None and x.shape[-1] < n_wanted:
+        raise InputError(
+            f"trials are {x.shape[-1] / sfreq:g} s long but the checkpoint wants {n_wanted / sfreq:g} s: widen "
+            "--tmin and --tmax"
+        )
+    x = jnp.asarray(x if n_wanted is None else x[..., :n_wanted])
+    filters = Preprocessing.create(sfreq, x.shape[-1], low, high, sfreq_out=card.sfreq)
+    x = jax.jit(jax.vmap(lambda w: filters.apply(channels.apply(w))))(x)
+    if x.shape[-1] != card.n_times:
+        if not covariance_only:
+            raise InputError(
+                f"windows have {x.shape[-1]} samples but the checkpoint wants {card.n_times}: its card does not say "
+                "how it was prepared (preprocessing: window_s)"
+            )
+        x = jax.jit(jax.vmap(compressed))(x)
+    y = _classes(recording, card)
+    return Trials(x, jnp.asarray(y, jnp.int32), jnp.ones(y.shape))
+
+
+def _classes(recording: Recording, card: Card) -> np.ndarray:
+    """Labels (n_trials,) in the order of the checkpoint's classes, matched by name."""
+
+    def plain(name: str) -> str:
+        return name.lower().replace("hand", "").replace("fist", "").strip()
+
+    names, wanted = ([plain(n) for n in names] for names in (recording.class_names, card.class_names))
+    if sorted(names) != sorted(wanted):
+        raise InputError(
+            f"the trials are of {', '.join(recording.class_names)} but the checkpoint tells "
+            f"{', '.join(card.class_names)} apart: name the classes so in --events"
+        )
+    return np.asarray([wanted.index(name) for name in names])[recording.y]
+
+
+def _resampled(x: np.ndarray, sfreq: float, wanted: float) -> tuple[np.ndarray, float]:
+    """x at its own rate where the wanted one divides it, else at the least multiple of that which loses nothing."""
+    if sfreq < wanted:
+        raise InputError(f"the recording has {sfreq:g} Hz but the checkpoint wants {wanted:g} Hz: record faster")
+    if abs(sfreq / wanted - round(sfreq / wanted)) < 1e-6:
+        return x, sfreq
+    from scipy.signal import resample_poly
+
+    rate = wanted * int(np.ceil(sfreq / wanted))
+    ratio = Fraction(rate / sfreq).limit_denominator(1000)
+    return resample_poly(x, ratio.numerator, ratio.denominator, axis=-1, padtype="line").astype(np.float32), rate
+
+
+def _read(source: str, events: Any, tmin: float, tmax: float) -> Recording:
+    """The named recording's good channels between ``tmin`` and ``tmax``."""
+    options = {} if ":" in source and not Path(source).exists() else {"tmin": tmin, "tmax": tmax}
+    found = load(source, events, **options)
+    found = found.pick([c for c in found.ch_names if c not in found.bad_channels])
+    return found if options else found.crop(tmin, tmax)
+
+
+def _simulated(source: str, n_trials: int, seed: int) -> Recording:
+    """Trials of the simulated person of that number."""
+    word = source.removeprefix(SIMULATED)
+    if not word.isdecimal():
+        raise InputError(f"'{source}' names no simulated person: wanted a number, as in {SIMULATED}3")
+    n = n_trials + LATER
+    x, y = _record(int(word), n, seed)
+    return Recording(
+        x=np.asarray(x), y=np.asarray(y), class_names=CLASSES, ch_names=make_montage(MONTAGE).ch_names[: x.shape[1]],
+        sfreq=SFREQ, tmin=0.0, session=np.zeros(n, np.int32), session_names=("1",), session_days=("1",),
+        session_quality=("ok",), onset_s=8.0 * np.arange(n), n_samples=np.full(n, x.shape[-1], np.int32),
+        subject=f"simulated person {word}", licence="CC0-1.0", source=source,
+    )  # fmt: skip
+
+
+def _record(number: int, n_trials: int, seed: int) -> tuple[Array, Array]:
+    key = stream_key(jax.random.key(0), "calibrate.person", number)
+
+    def recorded(key: Array) -> tuple[Array, Array]:
+        epochs = record(motor_imagery_plant(key, MONTAGE, SFREQ), stream_key(key, "run", seed), n_trials)
+        return epochs.x, epochs.label
+
+    return jax.jit(recorded)(key)
+
+
+def _check(recording: Recording, few: Trials, n_trials: int) -> None:
+    if len(few.y) < n_trials:
+        raise InputError(f"{recording.source} has {len(few.y)} trials but --trials is {n_trials}: record more")
+    counts = np.bincount(np.asarray(few.y), minlength=len(recording.class_names))
+    if counts.min() < 3:
+        short = recording.class_names[int(counts.argmin())]
+        raise InputError(
+            f"the first {n_trials} trials hold {counts.min()} of one class, such as {short!r}; at least 3 of each are "
+            "needed: calibrate with classes in turn"
+        )
+
+
+def _arms(
+    decoder: Decoder, start: Variables, few: Trials, later: Trials, card: Card, method: FewTrials, seed: int
+) -> tuple[Variables, dict[str, Any], dict[str, Any]]:
+    """(fine-tuned variables, arm -> numbers, what fine-tuning chose)."""
+    key = jax.random.key(seed)
+    alignment = str(card.preprocessing.get("alignment", registry.decoder(card.decoder).alignment))
+    scratch, of_scratch = held_out(decoder, few, key, alignment=alignment)
+    aligned, of_aligned = zero_shot(decoder, start, few, alignment=alignment)
+    tuned = calibrate(decoder, start, few, key, method, alignment=alignment)
+    answers = jax.jit(lambda v, x: jax.vmap(lambda w: decoder.apply(v, w))(x))
+    found = {}
+    for name, variables, logits in (
+        ("from scratch", scratch, of_scratch),
+        ("zero-shot", aligned, of_aligned),
+        ("fine-tuned", tuned.variables, tuned.logits),
+    ):
+        estimate = estimate_accuracy(np.asarray(logits.argmax(-1) == few.y))
+        believed = posterior_interval(estimate.n_right, estimate.n_trials)
+        row = {**estimate._asdict(), "believed_lo": believed[0], "believed_hi": believed[1], "later": None}
+        if len(later.y):
+            right = int((answers(variables, later.x).argmax(-1) == later.y).sum())
+            row["later"] = dict(zip(("accuracy", "lo", "hi"), wilson(right, len(later.y))))
+        found[name] = row
+    chosen = {
+        "n_steps": int(tuned.n_steps),
+        "held_out_loss": [float(v) for v in tuned.loss],
+        "temperature": float(tuned.temperature),
+    }
+    return tuned.variables, found, chosen
+
+
+def verdict(arms: Mapping[str, Any], n_steps: int) -> str:
+    """The sentence that leads."""
+    tuned = arms["fine-tuned"]
+    said = (
+        f"expect {100 * tuned['accuracy']:.0f} % right ({100 * tuned['lo']:.0f} to {100 * tuned['hi']:.0f} %, "
+        f"95 % interval, from {tuned['n_right']} of {tuned['n_trials']} held-out trials)"
+    )
+    said += f"; {n_steps} steps of fine-tuning" if n_steps else "; no step of fine-tuning helped, so none was taken"
+    return said + ("" if tuned["lo"] > 0.5 else "; these trials do not show that it is better than chance")

@@ -1,0 +1,99 @@
+"""``neurodrift calibrate``: a checkpoint made a new user's own with ten or twenty trials."""
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from .main import OK
+from .parsing import Argument, Flag, Name
+
+
+@dataclasses.dataclass
+class Options:
+    """Fine-tune a checkpoint on the first trials of a new user and say how sure one may be of it.
+
+    FILE is a recording (EDF, BDF, GDF, FIF, BrainVision, EEGLAB), embedded:eegmmidb-S007, or simulated:NUMBER.
+    """
+
+    file: Argument[Annotated[str, tyro.conf.arg(metavar="FILE")]] = "simulated:1"
+    """whose trials (default: a simulated person)"""
+    start: Name = None
+    """the checkpoint to begin from, of neurodrift pretrain or of the zoo (neurodrift list)"""
+    events: Annotated[str | None, tyro.conf.arg(metavar="T1=left,T2=right", help_behavior_hint="")] = None
+    """which annotation of a file begins a trial of which class"""
+    tmin: float = 0.5
+    """start of the window after the event, s"""
+    tmax: float = 3.5
+    """end of the window after the event, s"""
+    trials: int = 20
+    """how many trials at the start are labelled, 10 or 20; the others only check the estimate"""
+    layers: str = "decay"
+    """what moves: decay (each layer at .9 of the rate of the one above), slow (lower layers at a tenth), all, last, or
+    lora"""
+    seed: int = 0
+    """of the folds, and of a simulated person's trials"""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
+    """the calibrated checkpoint (default: calibrated-FILE.safetensors, with its card beside it)"""
+    json: Flag = False
+    """print everything as JSON"""
+
+
+def execute(options: Options) -> int:
+    """Calibrate, print how good it will be, and write the checkpoint; the exit status."""
+    from ...sim.errors import InputError
+    from .replay_command import parse_events
+
+    if options.start is None:
+        raise InputError(
+            "--start is missing: give a checkpoint, such as one of neurodrift pretrain; without one there is nothing "
+            "to calibrate"
+        )
+    if not options.tmin < options.tmax:
+        raise InputError(f"--tmin {options.tmin:g} --tmax {options.tmax:g}: wanted tmin before tmax, in seconds")
+    named = re.fullmatch(r"(simulated|embedded|eegbci):.*", options.file)
+    if named is None and not Path(options.file).exists():
+        raise InputError(f"there is no file {options.file}")
+    if named is None and options.events is None:
+        raise InputError("--events is missing: say which annotation begins a trial of which class, T1=left,T2=right")
+    events = None if options.events is None else parse_events(options.events)
+    from .environment import prepare
+
+    prepare()
+    from ..calibrate import run_calibrate
+
+    stem = re.sub(r"[^\w-]+", "-", Path(options.file).stem)
+    found = run_calibrate(
+        options.file, start=options.start, n_trials=options.trials, events=events, tmin=options.tmin, tmax=options.tmax,
+        layers=options.layers, seed=options.seed, out=options.out or Path(f"calibrated-{stem}.safetensors"),
+    )  # fmt: skip
+    if options.json:
+        print(json.dumps(found, indent=1))
+    else:
+        _show(found)
+    return OK
+
+
+def _show(found: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(width=None if Console().is_terminal else 120)
+    console.print(f"{found['subject']}: {found['verdict']}", style="bold", markup=False, highlight=False)
+    table = Table("", "held out", "expected accuracy", "95 % interval", f"on the {found['n_later']} that follow")
+    for name, row in found["arms"].items():
+        later = row["later"]
+        table.add_row(
+            name,
+            f"{row['n_right']}/{row['n_trials']}",
+            f"{100 * row['accuracy']:.0f} %",
+            f"{100 * row['lo']:.0f} to {100 * row['hi']:.0f} %",
+            "-"
+            if later is None
+            else f"{100 * later['accuracy']:.0f} % ({100 * later['lo']:.0f} to {100 * later['hi']:.0f})",
+        )
+    console.print(table)
+    console.print(f"temperature {found['temperature']:.2f}; {found['written']}", markup=False, highlight=False)

@@ -1,0 +1,115 @@
+"""``neurodrift calibrate``: what it says of a new user, what it writes, and what it refuses."""
+
+import contextlib
+import dataclasses
+import io
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from neurodrift.adaptation import registry
+from neurodrift.adaptation.contract import Trials
+from neurodrift.adaptation.transfer.card import Card, decoder_fields
+from neurodrift.adaptation.transfer.checkpoint import load_checkpoint, save_checkpoint
+from neurodrift.adaptation.transfer.pretrain import pretrain
+from neurodrift.scenarios.calibrate import prepared
+from neurodrift.scenarios.cli.main import main
+from neurodrift.sim.recordings import load_embedded
+
+CHANNELS = ("FC3", "FCz", "FC4", "C3", "Cz", "C4", "CP3", "CPz", "CP4")
+
+
+@pytest.fixture(scope="module")
+def card():
+    return Card(
+        decoder="csp_lda", fields={}, ch_names=CHANNELS, sfreq=80.0, n_times=240,
+        class_names=("left hand", "right hand"),
+        preprocessing={"l_freq": 8.0, "h_freq": 30.0, "window_s": 3.0, "alignment": "euclidean"}, data="EEGMMIDB S094",
+        people=1, trials=45, strategy={"name": "pooled"}, licence="ODC-By-1.0", metrics={},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def checkpoint(card, tmp_path_factory):
+    """A decoder of one person's trials."""
+    trials = prepared(load_embedded("eegmmidb-S094").crop(0.5, 3.5), card)
+    decoder = registry.decoder("csp_lda").make(9, 240, 2, 80.0)
+    variables = pretrain(decoder, [trials], jax.random.key(0))
+    path = tmp_path_factory.mktemp("checkpoints") / "one"
+    save_checkpoint(path, variables, dataclasses.replace(card, fields=decoder_fields(decoder)))
+    return path
+
+
+def test_trials_are_given_in_the_checkpoints_channels_rate_window_and_order_of_classes(card):
+    recording = load_embedded("eegmmidb-S007").crop(0.5, 3.5)
+    trials = prepared(recording, card)
+    assert trials.x.shape == (45, 9, 240)
+    swapped = prepared(recording, dataclasses.replace(card, class_names=("right hand", "left hand")))
+    np.testing.assert_array_equal(np.asarray(swapped.y), 1 - np.asarray(trials.y))
+    # a rate that does not divide the recording's: what a rhythm's power is does not depend on it
+    other = prepared(recording, dataclasses.replace(card, sfreq=125.0, n_times=375))
+    assert other.x.shape == (45, 9, 375)
+    ratio = np.asarray((other.x**2).mean(-1) / (trials.x**2).mean(-1))
+    assert np.median(ratio) == pytest.approx(1.0, abs=0.03)
+    assert isinstance(trials, Trials)
+
+
+@pytest.fixture(scope="module")
+def told(checkpoint, tmp_path_factory):
+    """What the command prints as JSON, and what it wrote."""
+    out = tmp_path_factory.mktemp("calibrated") / "mine"
+    said = io.StringIO()
+    words = ["calibrate", "embedded:eegmmidb-S007", "--start", str(checkpoint), "--trials", "20", "--out", str(out)]
+    with contextlib.redirect_stdout(said):
+        assert main([*words, "--json"]) == 0
+    return json.loads(said.getvalue()), out
+
+
+def test_it_says_what_to_expect_of_each_decoder_and_the_later_trials_agree(told):
+    found, _ = told
+    assert set(found["arms"]) == {"from scratch", "zero-shot", "fine-tuned"}
+    for row in found["arms"].values():
+        assert row["n_trials"] == 20
+        assert row["lo"] <= row["n_right"] / 20 <= row["hi"]
+        # the two intervals are of the same share
+        assert row["lo"] <= row["later"]["hi"]
+        assert row["later"]["lo"] <= row["hi"]
+    # this person is decoded in nine trials of ten (the recordings' README)
+    assert found["arms"]["fine-tuned"]["later"]["accuracy"] > 0.8
+    assert found["n_later"] == 25
+    assert "expect" in found["verdict"]
+
+
+def test_the_calibrated_checkpoint_is_read_again_and_says_what_it_is(told):
+    found, out = told
+    again = load_checkpoint(out)
+    assert again.card.strategy["name"] == "calibrated"
+    assert again.card.strategy["n_steps"] == found["n_steps"]
+    assert again.card.metrics["accuracy"] == found["arms"]["fine-tuned"]["accuracy"]
+    assert not np.allclose(again.variables.align, np.eye(9))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "--start is missing"),
+        (["missing.edf", "--start", "x"], "there is no file missing.edf"),
+        (["simulated:x", "--start", "CHECKPOINT"], "names no simulated person"),
+        (["--start", "CHECKPOINT", "--trials", "5"], "--trials is 5: wanted 10 or 20"),
+        (["--start", "CHECKPOINT", "--layers", "some"], "--layers is 'some': wanted one of decay"),
+        (["--start", "CHECKPOINT", "--out", "nowhere/x"], "there is no folder nowhere"),
+        (["--start", "absent"], "absent.json cannot be read"),
+        (["embedded:eegmmidb-S007", "--start", "CHECKPOINT", "--trials", "60"], "has 45 trials but --trials is 60"),
+        (["embedded:p01", "--start", "CHECKPOINT"], "the checkpoint"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(words, said, checkpoint, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = [str(checkpoint) if word == "CHECKPOINT" else word for word in words]
+    assert main(["calibrate", *words]) == 2
+    message = capsys.readouterr().err
+    assert said in message
+    assert message.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
