@@ -53,12 +53,16 @@ def _gain(asked: str, row: Mapping[str, Any]) -> str:
 
 
 def _fixes(results: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """For every drift the best arm without labels and the best with all of them."""
+    """For every drift the best arm without labels and the best with all of them; without drift, who loses."""
     out = []
     for scenario in results["scenarios"]:
-        if not scenario["drifting"]:
-            continue
         here = [p for p in results["map"] if p["scenario"] == scenario["scenario"] and p["role"] == "method"]
+        if not scenario["drifting"]:
+            lost = [place for place in here if place["gain"] < -TOLERATED]
+            told = {row["arm"]: row["feedback"] for row in rows}
+            listed = "; ".join(f"{p['title']} ({told[p['arm']]}) {number(p['gain'], 100)}" for p in lost)
+            out.append(f"{scenario['title']}: more than 1 point is lost by {listed or 'none'}.")
+            continue
         parts = []
         for budget in ("none", "full"):
             some = [place for place in here if place["budget"] == budget]

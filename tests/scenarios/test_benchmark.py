@@ -230,6 +230,14 @@ def test_the_verdict_names_the_best_and_who_lost(results):
     assert results["verdict"]["sentences"][-1].startswith("More than 1 point below frozen on average: TENT (0 labels)")
 
 
+def test_the_verdict_says_who_loses_where_nothing_drifts(results):
+    places = [{**p, "gain": -0.03 if (p["arm"], p["scenario"]) == ("ea@none", FRESH) else 0.0} for p in results["map"]]
+    said = benchmark_verdict({**results, "map": places})["sentences"]
+    assert "A coin, fresh: more than 1 point is lost by Euclidean alignment (0 labels) \u22123.0." in said
+    none = benchmark_verdict({**results, "map": [{**p, "gain": 0.0} for p in places]})["sentences"]
+    assert "A coin, fresh: more than 1 point is lost by none." in none
+
+
 def test_the_page_opens_with_all_figures_and_escapes_what_it_is_given(results):
     from neurodrift.scenarios.report.benchmark import benchmark_report
 

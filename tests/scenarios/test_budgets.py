@@ -104,8 +104,8 @@ def test_an_arm_that_cannot_be_is_refused_in_one_line(arm, said):
 
 
 def test_a_scenario_without_budgets_says_so():
-    with pytest.raises(InputError, match="mi_multiday knows no label budgets"):
-        make_config("mi_multiday", INFOS["mi_multiday"], methods=["frozen", "ea@none"])
+    with pytest.raises(InputError, match="pd_decoded_adbs knows no label budgets"):
+        make_config("pd_decoded_adbs", INFOS["pd_decoded_adbs"], methods=["frozen", "ea@none"])
 
 
 def test_titles_say_the_budget_and_plain_names_stay_as_they_were():
