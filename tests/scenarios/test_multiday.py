@@ -92,6 +92,18 @@ def test_labels_that_never_come_train_nothing():
     assert used[-1] == 2 * N_RUNS * N_TRIALS - 3
 
 
+def test_daily_training_that_gets_no_label_is_the_frozen_decoders(answers):
+    days = make_days()
+    base = study(days)
+    without = base.knowing(days.day < 2)
+    found, used = without.run("daily_riemann")
+    assert_allclose(found, answers["riemann"][0], atol=1e-5)
+    assert np.abs(answers["daily_riemann"][0] - found)[days.day > 2].max() > 1e-3
+    assert not used.any()
+    # the study that it was made of knows its labels still, and what both trained is not mixed up
+    assert_allclose(base.run("daily_riemann")[0], answers["daily_riemann"][0], atol=1e-6)
+
+
 def test_a_label_budget_is_spent_anew_every_day(answers):
     days, some = make_days(), study(make_days())
     for arm, per_day in {
