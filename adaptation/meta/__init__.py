@@ -9,6 +9,7 @@ from .episodes import Episode, draw_episode
 from .maml import MAML
 from .reptile import Reptile
 from .steps import descend
+from .strategy import OverPeople
 from .training import MetaLearner, meta_train, recalibrate
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "MAML",
     "Episode",
     "MetaLearner",
+    "OverPeople",
     "Reptile",
     "descend",
     "draw_episode",

@@ -80,7 +80,7 @@ def _train(
 
     def of_task(params: Params, key: Array) -> tuple[Array, Params]:
         episode = draw_episode(key, people, n_support, n_query, decoder.n_classes)
-        loss, theta_of, rates = _problem(decoder, start._replace(params=params), learner)
+        loss, theta_of, rates = problem_of(decoder, start._replace(params=params), learner)
         return learner.direction(loss, params, theta_of, rates, *episode, stream_key(key, "steps"))
 
     def iteration(carry: tuple[Params, Any], i: Array) -> tuple[tuple[Params, Any], Array]:
@@ -102,15 +102,16 @@ def recalibrate(
     decoder: Decoder, variables: Variables, trials: Trials, learner: MetaLearner, n_steps: int | None = None
 ) -> Variables:
     """``variables`` after the learner's steps (or ``n_steps``) on a user's trials (n_trials, ...), behind ``align``."""
-    loss, theta_of, rates = _problem(decoder, variables, learner)
+    loss, theta_of, rates = problem_of(decoder, variables, learner)
     params = variables.params
     n_steps = learner.n_steps if n_steps is None else n_steps
     theta = descend(lambda theta: loss(params, theta, trials), theta_of(params), rates, n_steps)
     return variables._replace(params=learner.reach.params(params, params, theta))
 
 
-def _problem(decoder: Decoder, variables: Variables, learner: MetaLearner) -> tuple[Any, Any, Any]:
-    """loss(params, theta, trials), theta_of(params) and the steps' rates, which are constants to a derivative."""
+def problem_of(decoder: Decoder, variables: Variables, learner: MetaLearner) -> tuple[Any, Any, Any]:
+    """What a learner's ``direction`` is given: loss(params, theta, trials), theta_of(params), and the steps' rates,
+    which are constants to a derivative."""
     reach = learner.reach
 
     def loss(params: Params, theta: Any, trials: Trials) -> Array:

