@@ -30,17 +30,19 @@ def section(rows: Sequence[Mapping[str, Any]], folder: Path) -> str:
     """The Markdown section; its figure goes into ``folder``."""
     counts = list(rows[0]["accuracy"])
     told = dict(zip(counts, rows[0]["labels"]))
-    head = ["labels per class and day", *counts, "to 90 %", "recovered"]
+    head = ["labels per class and day", *counts, "to 90 %", "recovered", "better than none from"]
     body = [
         [
             _title(row["name"]),
             *(f"{100 * value:.1f}" for value in row["accuracy"].values()),
             *(UNDEFINED if row[key] is None else str(row[key]) for key in ("to_90", "recovered")),
+            _better_from(row["accuracy"]),
         ]
         for row in rows
     ]
     error = 100 * max(max(row["se"]) for row in rows)
-    save_png(folder / FIGURE, (7.0, 3.6), lambda canvas: _draw(canvas, rows))
+    save_png(folder / FIGURE, (9.0, 3.6), lambda canvas: _draw(canvas, rows))
+    first = [100 * (row["accuracy"]["2"] - row["accuracy"]["0"]) for row in rows]
     return f"""
 ## Labels a day
 
@@ -49,7 +51,8 @@ error at most {error:.1f}), where only the first trials of either class of each 
 hand among them: 5 and 10 are 10 and 20 labels a day in all. Labels that are withheld are missing from the next
 mornings' training too. *to 90 %*: the fewest at which an arm has 90 % of what it has above chance with all labels;
 *recovered*: 90 % of what it had above chance over the 50 trials before; 0 says that alignment, or the decoder as it
-was, does it without labels.
+was, does it without labels, {UNDEFINED} that none of the numbers does. Two labels per class and day change an arm by
+{min(first):+.1f} to {max(first):+.1f} points: few labels are no better than none where alignment has done its part.
 
 {table(head, body)}
 
@@ -59,6 +62,14 @@ Labels used in all from 1 March on, by the first of these arms: {", ".join(f"{n}
 
 Written by `benchmarks/multiday_labels.py`.
 """
+
+
+def _better_from(accuracy: Mapping[str, float]) -> str:
+    """The fewest labels from which on an arm is better than without."""
+    none, *others = accuracy.values()
+    worse = [i for i, value in enumerate(others) if value <= none]
+    first = worse[-1] + 1 if worse else 0
+    return list(accuracy)[1:][first] if first < len(others) else UNDEFINED
 
 
 def _title(name: str) -> str:
