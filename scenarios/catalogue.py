@@ -25,6 +25,7 @@ from .intracortical.turnover_scenario import ibci_turnover
 from .multiday import multiday
 from .recorded import replay_shift
 from .simulated import MONTAGE, People, Timeline, simulated
+from .transfer.catalogue import SCENARIOS as TRANSFERS
 
 _SESSION = 40  # trials
 _AWAY = 60  # trials until what drifted comes back
@@ -106,4 +107,5 @@ SCENARIOS: dict[str, Scenario] = {
     "ibci_monkey": ibci_monkey(),
     "ibci_cursor60": ibci_cursor60(),
     "ibci_turnover": ibci_turnover(),
+    **TRANSFERS,
 }

@@ -3,6 +3,7 @@
 import functools
 
 from .contract import ScenarioInfo
+from .transfer.infos import TRANSFER_DECODERS, TRANSFER_METHODS, TRANSFERS
 
 METHODS = (
     "frozen",
@@ -302,6 +303,7 @@ INTRACORTICAL = (
 OWN_DECODERS: dict[str, str] = {
     "kalman": "Kalman filter of the velocity",
     "linear": "linear decoder of the direction, smoothed",
+    **TRANSFER_DECODERS,
 }
 
 # Methods of scenarios that are none of the registry's: title, summary, tag and labels, as tables show them.
@@ -374,6 +376,7 @@ OWN_METHODS: dict[str, dict[str, str]] = {
         "tag": "causal",
         "labels": "every trial",
     },
+    **TRANSFER_METHODS,
 }
 
-INFOS: dict[str, ScenarioInfo] = {info.name: info for info in (*_ALL, *CLOSED, *INTRACORTICAL)}
+INFOS: dict[str, ScenarioInfo] = {info.name: info for info in (*_ALL, *CLOSED, *INTRACORTICAL, *TRANSFERS)}

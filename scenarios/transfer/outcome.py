@@ -81,6 +81,15 @@ class Outcome:
         before, after = (None if a is None else np.asarray(a, float) for a in (source_before, source_after))
         return cls(tuple(people), tuple(budgets), tuple(arms), found, classes, given, before, after, measure)
 
+    def with_source(self, on_source: ArrayLike, y: ArrayLike) -> "Outcome":
+        """The outcome with what became of the source: on_source (n_people, n_budgets, n_arms, n_held, n_classes), the
+        probabilities of held trials of the source's people, whose classes are y (n_held,), -1 for none; NaN for arms
+        that know no source. Before the transfer it is what the frozen arm says of them."""
+        given, y = np.asarray(on_source), np.asarray(y)
+        after = np.array([[[score(self.measure, arm, y) for arm in b] for b in person] for person in given])
+        before = after[:, 0, self.arms.index("frozen")][:, None]
+        return dataclasses.replace(self, source_before=np.broadcast_to(before, after[:, 0].shape), source_after=after)
+
     def of(self, arm: str) -> Floats:
         """The measure (n_people, n_budgets) of one arm."""
         if arm not in self.arms:

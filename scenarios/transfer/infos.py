@@ -1,0 +1,105 @@
+"""The facts of the transfers: plain data, as ``scenarios/infos.py`` lists them."""
+
+import functools
+
+from ..contract import ScenarioInfo
+
+ARMS = ("scratch", "frozen", "aligned", "finetuned", "oracle")
+STATIC = "static"
+
+_transfer = functools.partial(
+    ScenarioInfo,
+    kind="simulated",
+    severity_name="another person",
+    severity_unit="",
+    severities=(1.0,),
+    severity_limits=(1.0, 1.0),
+    methods=ARMS,
+    n_seeds=1,
+)
+
+TRANSFERS = (
+    _transfer(
+        name="transfer_new_user",
+        title="A new user of motor imagery",
+        summary="Decoders of many others meet a new user with 0 to 40 labelled trials: from scratch, frozen, aligned, "
+        "fine-tuned; simulated people, or EEGMMIDB with --data.",
+        decoder="tangent_lr",
+        decoders=("tangent_lr", "csp_lda", "eegnet"),
+        n_subjects=16,
+        quick_subjects=3,
+        reference="Simulated left and right hand imagery; with --data the imagined fists of EEGMMIDB (Schalk et al. "
+        "2004, ODC-By), leave one subject out.",
+    ),
+    _transfer(
+        name="transfer_erp",
+        title="P300 and flicker with a headband, other days",
+        summary="Four dry electrodes: P300 of one day decoded on another, flicker of one run on the next; what is "
+        "nearly stable must not be made worse.",
+        kind="recorded",
+        severity_name="another day",
+        decoder="erp_tangent",
+        decoders=("erp_tangent",),
+        n_subjects=11,
+        quick_subjects=2,
+        reference="Barachant et al., muse-lsl (BSD-3).",
+    ),
+    _transfer(
+        name="transfer_seizure",
+        title="Seizures of a new patient",
+        summary="A detector of other patients meets a new one with a few labelled seconds of seizure and background: "
+        "Wendling's hippocampus and the Epileptor.",
+        severity_name="another patient",
+        decoder="feature_net",
+        decoders=("feature_net",),
+        n_subjects=12,
+        quick_subjects=3,
+        reference="Wendling et al. 2002; Jirsa et al. 2014; patients as in the task sz_onset_detect.",
+    ),
+    _transfer(
+        name="transfer_sleep",
+        title="Sleep staging, the next night",
+        summary="Two recorded nights of ten people: staged epoch by epoch in the second, by what the first and other "
+        "people teach.",
+        kind="recorded",
+        severity_name="the next night",
+        methods=(STATIC, *ARMS),
+        decoder="feature_net",
+        decoders=("feature_net",),
+        n_subjects=10,
+        quick_subjects=2,
+        reference="Sleep-EDF cassette (Kemp et al. 2000, ODC-By), band powers of two derivations.",
+    ),
+)
+
+TRANSFER_DECODERS = {
+    "feature_net": "network of one hidden layer on features",
+    "erp_tangent": "tangent space of trials beside the classes' mean responses",
+}
+
+TRANSFER_METHODS: dict[str, dict[str, str]] = {
+    "scratch": {
+        "title": "From scratch",
+        "summary": "trained on the person's labelled trials alone",
+        "tag": "causal",
+        "labels": "the budget",
+    },
+    "aligned": {
+        "title": "Source, aligned",
+        "summary": "the source's decoder, the person's scale followed trial by trial",
+        "tag": "causal",
+        "labels": "none",
+    },
+    "finetuned": {
+        "title": "Source, fine-tuned",
+        "summary": "aligned, and trained on with the person's labelled trials",
+        "tag": "causal",
+        "labels": "the budget",
+    },
+    "static": {
+        "title": "Static LDA",
+        "summary": "shrinkage LDA of the person's first night, nothing moved",
+        "tag": "causal",
+        "labels": "a whole night",
+    },
+}

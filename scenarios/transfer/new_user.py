@@ -1,0 +1,223 @@
+"""A new user of motor imagery: decoders of many others, with 0, 10, 20 and 40 labelled trials of the user."""
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from ...adaptation import registry
+from ...adaptation.contract import Trials
+from ...adaptation.preprocessing import Preprocessing
+from ...sim.builders import motor_imagery_plant
+from ...sim.errors import InputError
+from ...sim.head.montage import make_montage
+from ...sim.keys import stream_key
+from ...sim.plant import record
+from ..contract import Cell, Notify, RunConfig
+from ..own import Finished, cells_of, people
+from .alignments import Euclidean
+from .arms import ARMS, Fitting, Person, make_source, run_arms, tuned_as
+from .outcome import Outcome
+from .risk import find, interval_of
+from .scenario import Measured, Table, Told
+
+MONTAGE, SFREQ, DECODER_SFREQ, SECONDS = "10-10-31", 250.0, 125.0, 3.0
+CHANNELS = tuple(f"{row}{column}" for row in ("FC", "C", "CP") for column in ("5", "3", "1", "z", "2", "4", "6"))
+NETWORK_RATE = 80.0  # Hz, the lowest that EEGNet takes and that divides the recordings' 160
+POOL, TEST, HELD = 40, 80, 20
+RECORDED_POOL = 20  # of 45 trials
+BUDGETS = (0, 10, 20, 40)
+PUBLISHED = {"BNCI2014001": 10.0, "BNCI2014002": 18.8, "BNCI2015001": 22.1}
+"""Points that adapting a pretrained decoder gained over training from scratch, as it was given to us with the task."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Sizes:
+    """How many people the source has, of how many trials, and how long networks are trained on them."""
+
+    n_source: int
+    n_trials: int
+    source_epochs: int
+    scratch_epochs: int
+    tuned_epochs: int
+
+
+FULL = Sizes(n_source=24, n_trials=80, source_epochs=30, scratch_epochs=100, tuned_epochs=20)
+QUICK = Sizes(n_source=4, n_trials=40, source_epochs=4, scratch_epochs=10, tuned_epochs=4)
+
+
+@dataclasses.dataclass(frozen=True)
+class NewUser:
+    """Simulated people, or with ``--data`` EEGMMIDB's, one left out at a time."""
+
+    arms: tuple[str, ...] = ARMS
+    budget_unit: str = "labelled trials"
+
+    def plan(self, config: RunConfig) -> list[Cell]:
+        if config.data is None:
+            return cells_of(config, people(config))
+        return cells_of(config, *((name,) for name in recorded_subjects(config.data)))
+
+    def run(self, config: RunConfig, cell: Cell, notify: Notify) -> Measured:
+        sizes = QUICK if config.quick else FULL
+        if config.data is not None:
+            return self._recorded(config, cell, notify, sizes)
+        numbers = jnp.asarray([int(name[1:]) for name in cell.subjects])
+        notify("recording the people of the source")
+        everybody = record_people(config.decoder, sizes.n_trials + HELD, "source", jnp.arange(sizes.n_source), 0)
+        notify("recording the new users")
+        users = record_people(config.decoder, POOL + TEST, "user", numbers, cell.seed)
+        fitting = fitting_of(config.decoder, everybody.x.shape[2:], DECODER_SFREQ, sizes)
+        outcome = meet(fitting, everybody, HELD, users, POOL, BUDGETS, cell, notify)
+        return Measured("simulated people", outcome)
+
+    def _recorded(self, config: RunConfig, cell: Cell, notify: Notify, sizes: Sizes) -> Measured:
+        names = recorded_subjects(str(config.data))
+        notify(f"{cell.subjects[0]}: reading everybody")
+        xs, sfreq = zip(*(recorded(str(config.data), name, config.decoder) for name in names))
+        everybody = jax.tree.map(lambda *a: jnp.stack(a), *xs)
+        held_out = names.index(cell.subjects[0])
+        others = jax.tree.map(lambda a: jnp.delete(a, held_out, axis=0), everybody)
+        # the first order is that in which it happened
+        order = np.arange(everybody.y.shape[1])
+        if cell.seed:
+            order = np.random.default_rng([20090912, held_out, cell.seed]).permutation(order)
+        user = jax.tree.map(lambda a: a[held_out][order][None], everybody)
+        fitting = fitting_of(config.decoder, everybody.x.shape[2:], sfreq[0], sizes)
+        budgets = tuple(b for b in BUDGETS if b <= RECORDED_POOL)
+        return Measured("EEGMMIDB", meet(fitting, others, HELD // 2, user, RECORDED_POOL, budgets, cell, notify))
+
+    def tell(self, transfers: Mapping[str, Mapping[str, Any]], done: Finished) -> Told:
+        sentences, rows = [], []
+        for name, risk in transfers.items():
+            for budget in (b for b in (10, 20) if b in risk["budgets"]):
+                if not {"scratch", "finetuned"} <= set(risk["arms"]):
+                    continue
+                tuned = find(risk, "finetuned", budget)
+                gain = interval_of(tuned, "gain")
+                sentences.append(
+                    f"{name}, {budget} trials: fine-tuned {points(gain)} points over from scratch; "
+                    f"{100 * tuned['negative']:.0f} % of people lose more than a point."
+                )
+                rows.append([f"{name}, {budget} trials", points(gain)])
+            sentences += _adapting(name, risk)
+        rows += [[f"published, {where}", f"{gain:+.1f}"] for where, gain in PUBLISHED.items()]
+        table = Table("Gain beside what was published", ("", "points over from scratch"), rows,
+                      "The published gains are of other people, tasks and networks.")  # fmt: skip
+        best = sentences[0] if sentences else "No arm to compare was run."
+        return Told(best, sentences[1:], [table] if rows else [], NOTES)
+
+
+NOTES = (
+    "Every arm sees the same first trials of the user and answers the same later ones; what is aligned follows the "
+    "mean covariance trial by trial, each trial transformed by what is known when it comes.",
+    "Networks are fine-tuned in all layers with half the learning rate; tangent space and CSP refit the readout, the "
+    "tangent space's penalty centred on the source's readout.",
+    "The oracle is tuned on all trials of the user but the fifth that it answers, and aligned by all: no user has it.",
+)
+
+
+def points(gain: Any) -> str:
+    """``"+8.1 [5.0, 11.2]"`` of a fraction with its ends."""
+    return f"{100 * gain.value:+.1f} [{100 * gain.lo:.1f}, {100 * gain.hi:.1f}]"
+
+
+def _adapting(name: str, risk: Mapping[str, Any]) -> list[str]:
+    """Whether 20 trials from scratch lose to adapting without any label."""
+    if not {"scratch", "aligned"} <= set(risk["arms"]) or 20 not in risk["budgets"]:
+        return []
+    scratch, adapted = (find(risk, arm, 20)["value"] for arm in ("scratch", "aligned"))
+    word = "lose to" if scratch < adapted else "beat"
+    return [
+        f"{name}: 20 trials from scratch ({100 * scratch:.1f} %) {word} the source that is aligned without labels "
+        f"({100 * adapted:.1f} %)."
+    ]
+
+
+def fitting_of(decoder_name: str, shape: tuple[int, int], sfreq: float, sizes: Sizes) -> Fitting:
+    """How the decoder is trained from scratch, on the source and fine-tuned."""
+    decoder = registry.decoder(decoder_name).make(shape[0], shape[1], 2, sfreq)
+    if not hasattr(decoder, "epochs"):
+        return Fitting(decoder=decoder, source=decoder, tuned=decoder, alignment=Euclidean(), refit=True)
+    scratch = tuned_as(decoder, epochs=sizes.scratch_epochs, batch_size=16)
+    tuned = tuned_as(decoder, epochs=sizes.tuned_epochs, batch_size=16, learning_rate=5e-4)
+    source = tuned_as(decoder, epochs=sizes.source_epochs, batch_size=64)
+    return Fitting(decoder=scratch, source=source, tuned=tuned, alignment=Euclidean())
+
+
+def meet(
+    fitting: Fitting, others: Trials, n_held: int, users: Trials, n_pool: int, budgets: tuple[int, ...], cell: Cell,
+    notify: Notify,
+) -> Outcome:  # fmt: skip
+    """The outcome of the users (n_users, n_trials, ...), of whose trials the first ``n_pool`` may be labelled,
+    with the source trained on all but the last ``n_held`` trials of the others."""
+    key = stream_key(jax.random.key(0), "transfer", cell.seed)
+    notify("training on the source")
+    trained = make_source(fitting, *split(others, -n_held), key)
+    pool, test = split(users, n_pool)
+    notify("answering by every arm")
+    keys = jax.vmap(lambda i: stream_key(key, "user", i))(jnp.arange(users.y.shape[0]))
+    proba, on_source = run_arms(fitting, trained, Person(pool, test), budgets, keys)
+    outcome = Outcome.create(cell.subjects, budgets, ARMS, proba, np.asarray(test.y))
+    return outcome.with_source(on_source, np.asarray(trained.held.y))
+
+
+def split(everybody: Trials, at: int) -> tuple[Trials, Trials]:
+    """The trials of everybody (n_people, n_trials, ...) before and from ``at``."""
+    first, second = (jax.tree.map(lambda a, s=s: a[:, s], everybody) for s in (slice(at), slice(at, None)))
+    return first, second
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def record_people(decoder_name: str, n_trials: int, who: str, numbers: Array, seed: Array | int) -> Trials:
+    """Trials (n_people, n_trials, n_channels, n_times) of the simulated people of these numbers, filtered for the
+    decoder; who they are depends on ``who`` and the number alone."""
+    spec = registry.decoder(decoder_name)
+    with jax.ensure_compile_time_eval():
+        filters = Preprocessing.create(SFREQ, round(SECONDS * SFREQ), spec.l_freq, spec.h_freq, sfreq_out=DECODER_SFREQ)
+        make_montage(MONTAGE)
+    root = jax.random.key(0)
+
+    def one(number: Array) -> Trials:
+        key = stream_key(root, f"transfer.{who}", number)
+        plant = motor_imagery_plant(key, MONTAGE, SFREQ)
+        epochs = record(plant, stream_key(key, "run", seed), n_trials)
+        return Trials(filters.apply(epochs.x), epochs.label, jnp.ones(n_trials))
+
+    return jax.lax.map(one, numbers)
+
+
+def recorded_subjects(folder: str) -> tuple[str, ...]:
+    """Subjects of EEGMMIDB in a folder whose imagined left and right fists are all there; InputError with fewer than
+    three."""
+    root = Path(folder).expanduser()
+    found = [
+        path.name for path in sorted(root.glob("S[0-9][0-9][0-9]"))
+        if all((path / f"{path.name}R{run:02d}.edf").exists() for run in (4, 8, 12))
+    ]  # fmt: skip
+    if len(found) < 3:
+        raise InputError(
+            f"--data is '{folder}', with {len(found)} subjects; wanted a folder of EEGMMIDB with runs 4, 8 and 12 of "
+            "three subjects or more, such as FOLDER/S001/S001R04.edf (physionet.org/content/eegmmidb)"
+        )
+    return tuple(found)
+
+
+@functools.lru_cache(maxsize=64)
+def recorded(folder: str, name: str, decoder_name: str) -> tuple[Trials, float]:
+    """One subject's 45 trials in the decoder's band, and their rate, Hz."""
+    from ...sim.recordings.eegbci import load_eegbci
+
+    spec = registry.decoder(decoder_name)
+    recording = load_eegbci(int(name[1:]), path=Path(folder).expanduser(), tmin=0.0, tmax=SECONDS).pick(CHANNELS)
+    rate = None if spec.covariance_only else NETWORK_RATE
+    filters = Preprocessing.create(recording.sfreq, recording.x.shape[-1], spec.l_freq, spec.h_freq, rate)
+    x = filters.apply(jnp.asarray(recording.x))
+    y = jnp.asarray(recording.y == recording.class_names.index("right"), jnp.int32)
+    return Trials(x, y, jnp.ones(y.shape)), filters.sfreq
