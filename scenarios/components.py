@@ -10,13 +10,15 @@ from .infos import INFOS
 
 
 def everything() -> dict[str, dict[str, str]]:
-    """kind -> name -> one line, for scenarios, control tasks, methods, decoders, drifts and sources. Imports jax."""
+    """kind -> name -> one line: scenarios, tasks, methods, decoders, checkpoints, drifts, sources. Imports jax."""
     registry = importlib.import_module("..adaptation.registry", __package__)
+    zoo = importlib.import_module("..adaptation.transfer.zoo", __package__)
     return {
         "scenarios": {name: info.summary for name, info in INFOS.items()},
         "tasks": {name: task.summary for name, task in TASKS.items()},
         "methods": {name: found.summary for name, found in registry.METHODS.items()},
         "decoders": {name: found.title for name, found in registry.DECODERS.items()},
+        "checkpoints": zoo.shipped(),
         "drifts": _physics("..sim.drift", "DRIFTS"),
         "sources": _physics("..sim.sources", "SOURCES"),
     }

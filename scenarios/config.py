@@ -26,6 +26,7 @@ def make_config(
     label_missing: float = 0.0,
     label_noise: float = 0.0,
     quick: bool = False,
+    start: str | None = None,
 ) -> RunConfig:
     """The configuration of ``scenario`` with the defaults of ``info`` wherever None was given.
 
@@ -35,6 +36,8 @@ def make_config(
         severities = severities or info.quick_severities
         subjects = subjects if subjects is not None else min(info.quick_subjects, info.n_subjects)
         seeds = 1 if seeds is None else seeds
+    if start is not None and not info.pretrains:
+        raise InputError(f"--start is '{start}': {info.name} pretrains no network; leave --start out")
     return RunConfig(
         scenario=scenario,
         methods=_methods(methods, info),
@@ -47,6 +50,7 @@ def make_config(
         label_missing=_probability("label-missing", label_missing),
         label_noise=_probability("label-noise", label_noise),
         quick=quick,
+        start=start,
     )
 
 
@@ -149,6 +153,7 @@ def command_line(config: RunConfig) -> str:
     words += ["--label-delay", config.label_delay] if config.label_delay else []
     words += ["--label-missing", config.label_missing] if config.label_missing else []
     words += ["--label-noise", config.label_noise] if config.label_noise else []
+    words += ["--start", config.start] if config.start is not None else []
     words += ["--quick"] if config.quick else []
     return shlex.join(str(word) for word in words)
 

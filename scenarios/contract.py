@@ -25,6 +25,7 @@ class ScenarioInfo:
     quick_*:          what ``--quick`` runs instead
     jobs:             processes by default, where the machine has as many cores
     budgets:          methods may be given a label budget, as in ``cft@10``
+    pretrains:        networks are trained on other people first, so a run may start from a checkpoint instead
     """
 
     name: str
@@ -47,6 +48,7 @@ class ScenarioInfo:
     quick_subjects: int = 6
     jobs: int = 1
     budgets: bool = False
+    pretrains: bool = False
 
 
 class Configuration(Protocol):
@@ -72,6 +74,7 @@ class RunConfig:
     data:          the recordings to use, in the scenario's own syntax; None for its default
     label_delay:   trials until a label is revealed; label_missing, label_noise: probabilities in [0, 1)
     quick:         the scenario may train shorter: a trial of the set-up, not a result
+    start:         checkpoint that networks start from, a name of the zoo or a path; None: as the scenario pretrains
     """
 
     scenario: str
@@ -85,10 +88,14 @@ class RunConfig:
     label_missing: float = 0.0
     label_noise: float = 0.0
     quick: bool = False
+    start: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A dict of JSON types; ``from_json`` gives back an equal configuration."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(self).items()}
+        facts = {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(self).items()}
+        if self.start is None:  # as runs were written before there were checkpoints
+            del facts["start"]
+        return facts
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "RunConfig":

@@ -30,6 +30,7 @@ _simulated = functools.partial(
     n_seeds=1,
     jobs=2,
     budgets=True,
+    pretrains=True,
 )
 
 _ALL = (

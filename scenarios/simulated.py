@@ -18,7 +18,7 @@ from ..adaptation.preprocessing import Preprocessing, compressed
 from ..sim.builders import motor_imagery_plant
 from ..sim.conditions import Conditions
 from ..sim.errors import InputError
-from ..sim.head.montage import make_montage
+from ..sim.head.montage import LAYOUTS, make_montage
 from ..sim.keys import stream_key
 from ..sim.plant import Epoch, Plant, run_trial
 from .budgets import split_arm
@@ -28,6 +28,7 @@ from .infos import INFOS
 from .lookup import make_adapter
 from .metrics import class_weights
 from .revealed import reveal_within
+from .starting import Start, start_from
 from .timing import time_methods
 from .truth import topography, trajectory
 
@@ -99,6 +100,7 @@ class SimulatedScenario:
                 f"--data is '{config.data}': {config.scenario} simulates its people; leave --data out, or run "
                 "mi_replay_shift"
             )
+        self._setup(config)  # a checkpoint that does not fit is refused before anything is computed
         names = [f"P{i + 1:02d}" for i in range(config.subjects)]
         batches = [tuple(names[i : i + BATCH]) for i in range(0, len(names), BATCH)]
         return [
@@ -109,7 +111,7 @@ class SimulatedScenario:
         ]
 
     def run_cell(self, config: RunConfig, cell: Cell, notify: Notify) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        setup = Setup(self.timeline, self.people, config.decoder, config.quick)
+        setup = self._setup(config)
         numbers = jnp.asarray([int(name[1:]) for name in cell.subjects])
         notify("drawing people")
         keys = _person_keys(numbers, cell.seed, self.population)
@@ -181,8 +183,13 @@ class SimulatedScenario:
         }
         return meta, arrays
 
+    def _setup(self, config: RunConfig) -> "Setup":
+        setup = Setup(self.timeline, self.people, config.decoder, config.quick, config.start)
+        _ = setup.begin
+        return setup
+
     def timing(self, config: RunConfig) -> dict[str, Any]:
-        setup = Setup(self.timeline, self.people, config.decoder, config.quick)
+        setup = self._setup(config)
         trials = setup.noise(self.timeline.n_calibration)
         variables = setup.decoder.init(jax.random.key(0))
         if not hasattr(setup.decoder, "epochs"):  # how long a network takes does not depend on its weights
@@ -198,10 +205,13 @@ class Setup:
     people: People
     decoder_name: str
     quick: bool
+    start: str | None = None
 
     def prepare(self, x: Array) -> Array:
         """A raw epoch (n_channels, n_times) V as the decoder is given it."""
         x = self.preprocessing.apply(x)
+        if self.begin is not None and self.begin.channels is not None:
+            x = self.begin.channels.apply(x)
         return compressed(x) if registry.decoder(self.decoder_name).covariance_only else x
 
     def noise(self, n_trials: int) -> Trials:
@@ -220,9 +230,22 @@ class Setup:
             return Preprocessing.create(SFREQ, round(3 * SFREQ), spec.l_freq, spec.h_freq, sfreq_out=DECODER_SFREQ)
 
     @functools.cached_property
+    def begin(self) -> Start | None:
+        """The checkpoint to start from, where one is asked for."""
+        if self.start is None:
+            return None
+        windows = self.preprocessing
+        with jax.ensure_compile_time_eval():
+            return start_from(
+                self.start, self.decoder_name, CLASS_NAMES, LAYOUTS[MONTAGE], windows.sfreq, windows.n_times_out
+            )
+
+    @functools.cached_property
     def decoder(self) -> Decoder:
         spec = registry.decoder(self.decoder_name)
         decoder = spec.make(make_montage(MONTAGE).n_channels, self.preprocessing.n_times_out, 2, DECODER_SFREQ)
+        if self.begin is not None:
+            decoder = self.begin.checkpoint.decoder
         if self.quick and hasattr(decoder, "epochs"):
             decoder = dataclasses.replace(decoder, epochs=5)  # type: ignore[type-var]
         return decoder
@@ -347,6 +370,8 @@ def _pretrained(setup: Setup) -> Variables:
     """Weights fitted on eight simulated people of another population key than any person scored."""
     from ..adaptation.transfer.pretrain import pretrain
 
+    if setup.begin is not None:
+        return setup.begin.checkpoint.variables
     n = 2 if setup.quick else 8
     keys = _person_keys(jnp.arange(n), PRETRAINING_SEED)
     plants = _plants(setup, jax.vmap(lambda k: stream_key(k, "pretraining"))(keys.person))

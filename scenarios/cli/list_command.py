@@ -7,7 +7,7 @@ from .parsing import Flag
 
 @dataclasses.dataclass
 class Options:
-    """Scenarios, control tasks, recalibration methods, decoders, drifts and sources, a line each."""
+    """Scenarios, control tasks, recalibration methods, decoders, checkpoints, drifts and sources, a line each."""
 
     json: Flag = False
     """print JSON instead of tables"""

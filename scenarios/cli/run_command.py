@@ -32,6 +32,8 @@ class Options:
     """the decoder that all methods start from (default: the scenario's)"""
     data: Name = None
     """other recordings, in the scenario's own syntax, such as eegbci:7"""
+    start: Name = None
+    """checkpoint that networks start from, a name of neurodrift list or a path (default: pretrained by the scenario)"""
     label_delay: int = 0
     """trials until a label is revealed"""
     label_missing: float = 0.0
@@ -77,9 +79,15 @@ def execute(options: Options) -> int:
         label_missing=options.label_missing,
         label_noise=options.label_noise,
         quick=options.quick,
+        start=options.start,
     )
     code = code_version(options.scenario.partition(":")[0] if is_plugin(options.scenario) else None)
-    run_id = digest([config.to_json(), code, data_version(config.data)])[:8]
+    files = [data_version(config.data)]
+    if config.start is not None:
+        from ...adaptation.transfer.zoo import weights_of
+
+        files.append(data_version(str(weights_of(config.start))))
+    run_id = digest([config.to_json(), code, *files])[:8]
     out = options.out or Path("runs") / f"{info.name}-{run_id}"
     return carry_out(
         lambda: run(options.scenario, config, out, jobs=jobs_for(info, options.jobs), progress=for_terminal()),

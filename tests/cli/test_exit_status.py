@@ -161,7 +161,7 @@ def test_list_names_everything_as_json(tmp_path):
     done = neurodrift("list", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert set(found) == {"scenarios", "methods", "decoders", "drifts", "sources", "tasks"}
+    assert set(found) == {"scenarios", "methods", "decoders", "checkpoints", "drifts", "sources", "tasks"}
     assert {"mi_cap_shift", "mi_multiday"} <= {row["name"] for row in found["scenarios"]}
     assert {"frozen", "oracle"} <= {row["name"] for row in found["methods"]}
     assert all(row["summary"] and "\n" not in row["summary"] for rows in found.values() for row in rows)

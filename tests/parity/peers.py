@@ -8,6 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from neurodrift.adaptation.contract import Variables  # noqa: E402
+from neurodrift.adaptation.transfer.braindecode import EEGNET as NAMES  # noqa: E402
 from neurodrift.scenarios.bench.braindecode import braindecode_models  # noqa: E402
 
 try:
@@ -18,22 +19,7 @@ except ImportError as error:
 DEPRECATED = pytest.mark.filterwarnings(
     "ignore:Parameter 'final_layer_with_constraint=False' is deprecated:DeprecationWarning"
 )
-# our (layer, name) <- braindecode's parameter, and its norms
-EEGNET = {
-    ("temporal", "kernel"): "conv_temporal.weight",
-    ("temporal", "scale"): "bnorm_temporal.weight",
-    ("temporal", "bias"): "bnorm_temporal.bias",
-    ("spatial", "kernel"): "conv_spatial.parametrizations.weight.original",
-    ("spatial", "scale"): "bnorm_1.weight",
-    ("spatial", "bias"): "bnorm_1.bias",
-    ("separable", "depthwise"): "conv_separable_depth.weight",
-    ("separable", "pointwise"): "conv_separable_point.weight",
-    ("separable", "scale"): "bnorm_2.weight",
-    ("separable", "bias"): "bnorm_2.bias",
-    ("readout", "kernel"): "final_layer.conv_classifier.weight",
-    ("readout", "bias"): "final_layer.conv_classifier.bias",
-}
-EEGNET_NORMS = {"temporal": "bnorm_temporal", "spatial": "bnorm_1", "separable": "bnorm_2"}
+EEGNET, EEGNET_NORMS = NAMES.params, NAMES.norms
 
 
 def randomised(make):

@@ -8,6 +8,7 @@ import pytest
 from neurodrift.adaptation.decoders.eegnet import EEGNet
 from neurodrift.adaptation.decoders.shallow import ShallowFBCSPNet
 from neurodrift.adaptation.decoders.training import apply_batch, weighted_cross_entropy
+from neurodrift.adaptation.transfer.braindecode import SHALLOW as NAMES
 
 from .peers import (
     DEPRECATED,
@@ -25,17 +26,7 @@ pytestmark = DEPRECATED
 N_CHANNELS, N_TIMES, N_CLASSES, N_TRIALS = 22, 500, 4, 6
 TOLERANCE = 1e-5  # relative to the largest value: float32 sums of up to 22 * 501 terms in another order
 
-# our (layer, name) <- braindecode's parameter
-SHALLOW = {
-    ("temporal", "kernel"): "conv_time_spat.conv_time.weight",
-    ("temporal", "bias"): "conv_time_spat.conv_time.bias",
-    ("spatial", "kernel"): "conv_time_spat.conv_spat.weight",
-    ("spatial", "scale"): "bnorm.weight",
-    ("spatial", "bias"): "bnorm.bias",
-    ("readout", "kernel"): "final_layer.conv_classifier.weight",
-    ("readout", "bias"): "final_layer.conv_classifier.bias",
-}
-SHALLOW_NORMS = {"spatial": "bnorm"}
+SHALLOW, SHALLOW_NORMS = NAMES.params, NAMES.norms
 
 
 def pair(name):

@@ -71,6 +71,7 @@ def test_people_without_a_trial_are_not_there(distance):
     assert distance(jnp.asarray(f[:1]), jnp.ones((1, N_TRIALS))) == 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("distance", [mmd_squared, coral_distance])
 def test_gradients_are_those_of_finite_differences(distance):
     f, weight = jnp.asarray(features()), jnp.asarray(WEIGHT)

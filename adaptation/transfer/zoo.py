@@ -1,0 +1,47 @@
+"""Checkpoints that come with the package."""
+
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ...sim.errors import unknown
+from .checkpoint import Checkpoint, load_checkpoint
+
+
+class ZooEntry(NamedTuple):
+    """summary: a line for lists; recipe: what ``neurodrift pretrain --zoo`` makes it of."""
+
+    summary: str
+    recipe: Mapping[str, Any]
+
+
+ZOO: Mapping[str, ZooEntry] = {
+    "eegnet-mi-virtual": ZooEntry(
+        "EEGNet, left and right hand, 31 channels, 125 Hz, 3 s: trained on 48 virtual people",
+        {"decoder": "eegnet", "people": 48, "trials": 40, "epochs": 10, "rate": 3e-3},
+    ),
+}
+
+
+def zoo_path(name: str) -> Path:
+    """Where the checkpoint called ``name`` lies; InputError, with the nearest name, where there is none."""
+    if name not in ZOO:
+        raise unknown("checkpoint", name, ZOO)
+    return Path(str(resources.files(str(__package__)) / "data" / name))
+
+
+def shipped() -> dict[str, str]:
+    """Name -> summary of the checkpoints whose files are there."""
+    return {name: entry.summary for name, entry in ZOO.items() if weights_of(name).exists()}
+
+
+def find_checkpoint(name: str) -> Checkpoint:
+    """A checkpoint by its name in the zoo, or by its path."""
+    return load_checkpoint(zoo_path(name) if name in ZOO else name)
+
+
+def weights_of(name: str) -> Path:
+    """The file of the weights of a checkpoint, by its name in the zoo or by its path."""
+    path = zoo_path(name) if name in ZOO else Path(name).expanduser()
+    return path if path.suffix == ".safetensors" else path.with_name(path.name + ".safetensors")

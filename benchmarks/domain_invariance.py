@@ -1,0 +1,281 @@
+"""Does a penalty on how far people are apart make a decoder better for people never seen? EEGNet, virtual people.
+
+Penalties: MMD, Deep CORAL, DANN, MCC beside cross-entropy alone, the same minibatches. Some people train with labels,
+others (the targets) without, and the decoder is judged, frozen, on other trials of the targets and on people never
+seen; everybody is aligned by the mean covariance of their own trials, without labels. A penalty's weight is chosen, by
+accuracy, on people and network seeds that no result is measured on. Discrepancy is measured in the features below the
+readout between the people who are judged: squared MMD and proxy A-distance.
+
+    python benchmarks/domain_invariance.py --out FOLDER [--quick] [--seeds 5]
+
+It writes every finished training to FOLDER and goes on from there when it is started again; results.json in the end.
+"""
+
+import argparse
+import dataclasses
+import functools
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from neurodrift.adaptation.contract import Trials
+from neurodrift.adaptation.decoders.eegnet import EEGNet
+from neurodrift.adaptation.preprocessing import Preprocessing
+from neurodrift.adaptation.transfer.discrepancy import between_people, features_of
+from neurodrift.adaptation.transfer.domains import align_people
+from neurodrift.adaptation.transfer.pretrain import pretrain_with_history
+from neurodrift.adaptation.transfer.strategies import strategy
+from neurodrift.scenarios import simulated
+from neurodrift.scenarios.people import VirtualPeople
+from neurodrift.scenarios.statistics import bootstrap, paired_wilcoxon, resample
+from neurodrift.scenarios.statistics import weighted_mean as mean_of_units
+from neurodrift.sim.keys import stream_key
+
+PENALTIES = ("mmd", "coral", "dann", "mcc")
+WEIGHTS = {"mmd": (0.3, 3.0), "coral": (1.0, 30.0), "dann": (0.1, 1.0), "mcc": (0.1, 1.0)}
+SFREQ = 250 / 3  # Hz: the lowest that carries 4 to 38 Hz at a whole divisor of the amplifier's rate
+
+
+class Sizes(NamedTuple):
+    n_source: int = 24
+    n_target: int = 16
+    n_unseen: int = 16
+    n_trials: int = 40
+    n_epochs: int = 20
+
+
+GROUPS = ("target", "unseen")
+QUICK = Sizes(4, 4, 4, 20, 2)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Setup(simulated.Setup):
+    """As the scenarios filter for networks, at two thirds of their rate and the last two of the three seconds."""
+
+    @functools.cached_property
+    def preprocessing(self) -> Preprocessing:
+        with jax.ensure_compile_time_eval():
+            whole = Preprocessing.create(simulated.SFREQ, 750, 4.0, 38.0, sfreq_out=SFREQ)
+            return dataclasses.replace(whole, operator=whole.operator[:, 84:])
+
+
+class World(NamedTuple):
+    """source: labelled; target: those who are trained on without labels; judged: other trials of the same, and the
+    unseen."""
+
+    source: Trials
+    target: Trials
+    judged: Trials
+    unseen: Trials
+
+
+def world(population: int, sizes: Sizes) -> World:
+    """People of one population, none of another's."""
+    setup = _Setup(simulated.Timeline(), simulated.POPULATION, "eegnet", False)
+    n = sizes.n_source + sizes.n_target + sizes.n_unseen
+    everybody = dataclasses.replace(VirtualPeople.create(n_people=n, n_trials=2 * sizes.n_trials, chunk=8), setup=setup)
+    found = jax.jit(lambda draw, key: draw(key))(everybody, stream_key(jax.random.key(6), "population", population))
+    first = jax.tree.map(lambda a: a[:, : sizes.n_trials], found)
+    second = jax.tree.map(lambda a: a[:, sizes.n_trials :], found)
+    a, b = sizes.n_source, sizes.n_source + sizes.n_target
+    cut = lambda trials, low, high: jax.tree.map(lambda leaf: leaf[low:high], trials)  # noqa: E731
+    return World(cut(first, 0, a), cut(first, a, b), cut(second, a, b), cut(second, b, n))
+
+
+@jax.jit
+def accuracies(decoder: Any, variables: Any, people: Trials) -> jax.Array:
+    """(n_people,) of the frozen decoder behind each person's own alignment."""
+    aligned = align_people(people)
+    logits = jax.vmap(jax.vmap(lambda x: decoder.apply(variables, x)))(aligned.x)
+    return jnp.mean(logits.argmax(-1) == aligned.y, axis=1)
+
+
+def run(here: World, decoder: EEGNet, name: str, weight: float, seed: int, epochs: int) -> dict[str, Any]:
+    """One training, and what it is worth."""
+    found = pretrain_with_history(
+        decoder, here.source, stream_key(jax.random.key(seed), "network"), strategy=strategy(name, weight),
+        unlabelled=here.target, epochs=epochs,
+    )  # fmt: skip
+    row: dict[str, Any] = {"strategy": name, "weight": weight, "seed": seed}
+    for who, people in (("target", here.judged), ("unseen", here.unseen)):
+        features = features_of(decoder, found.variables, people)
+        row[who] = {name: float(value) for name, value in between_people(features).items()}
+        row[who]["accuracy"] = np.asarray(accuracies(decoder, found.variables, people), float).tolist()
+    row["source_accuracy"] = float(accuracies(decoder, found.variables, here.source).mean())
+    return row
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="folder for finished trainings and results.json")
+    parser.add_argument("--seeds", type=int, default=5, help="network seeds of the results")
+    parser.add_argument("--page", type=Path, help="also write the results as a page of the documentation")
+    parser.add_argument("--quick", action="store_true", help="few people, two epochs: to see it work")
+    chosen = parser.parse_args()
+    sizes = QUICK if chosen.quick else Sizes()
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    log = chosen.out / "trainings.jsonl"
+    done = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    worlds: dict[int, World] = {}
+
+    def training(population: int, name: str, weight: float, seed: int) -> dict[str, Any]:
+        asked = {"population": population, "strategy": name, "weight": weight, "seed": seed, "sizes": list(sizes)}
+        for row in done:
+            if all(row[key] == value for key, value in asked.items()):
+                return row
+        if population not in worlds:
+            worlds.clear()
+            worlds[population] = world(population, sizes)
+        here, began = worlds[population], time.monotonic()
+        decoder = EEGNet.create(*here.source.x.shape[2:], 2, SFREQ, n_temporal=4, n_separable=8)
+        row = asked | run(here, decoder, name, weight, seed, sizes.n_epochs)
+        done.append(row)
+        with log.open("a") as stream:
+            stream.write(json.dumps(row) + "\n")
+        unseen = 100 * np.mean(row["unseen"]["accuracy"])
+        told = f"population {population}, {name} {weight:g}, seed {seed}: unseen {unseen:.1f} %"
+        print(f"{told}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+        return row
+
+    # population 0 chooses the weights, population 1 has the results
+    chosen_weight = {"supervised": 0.0}
+    for name in PENALTIES:
+        tried = {w: training(0, name, w, 100) for w in WEIGHTS[name]}
+        chosen_weight[name] = max(tried, key=lambda w: np.mean([tried[w][who]["accuracy"] for who in GROUPS]))
+    rows = [
+        training(1, name, chosen_weight[name], seed)
+        for seed in range(chosen.seeds) for name in ("supervised", *PENALTIES)
+    ]  # fmt: skip
+    results = {"sizes": sizes._asdict(), "weights": chosen_weight, "n_seeds": chosen.seeds, "table": table(rows)}
+    (chosen.out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    if chosen.page is not None:
+        chosen.page.write_text(page(results), encoding="utf-8")
+    print(json.dumps(results["table"], indent=1))
+
+
+def table(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A row for each strategy and group of people: accuracy and the gain over cross-entropy alone in points with 95 %
+    intervals over people (seeds averaged within), discrepancies averaged over seeds and their ratio to its."""
+    out = []
+    for who in GROUPS:
+        by = {
+            name: np.array([row[who]["accuracy"] for row in rows if row["strategy"] == name]).mean(0) * 100
+            for name in ("supervised", *PENALTIES)
+        }
+        weights = resample(len(by["supervised"]), 0)
+        for name, accuracy in by.items():
+            here = [row for row in rows if row["strategy"] == name]
+            plain = [row for row in rows if row["strategy"] == "supervised"]
+            mean = bootstrap(mean_of_units(accuracy), weights)
+            gain = accuracy - by["supervised"]
+            interval = bootstrap(mean_of_units(gain), weights)
+            out.append({
+                "people": who, "strategy": name, "accuracy": mean.value, "lo": mean.lo, "hi": mean.hi,
+                "gain": interval.value, "gain_lo": interval.lo, "gain_hi": interval.hi,
+                "p": None if name == "supervised" else paired_wilcoxon(gain),
+                "worse_by_1": float(np.mean(gain < -1.0)),
+                **{
+                    measure: float(np.mean([row[who][measure] for row in here]))
+                    for measure in ("mmd", "mmd_alike", "a_distance")
+                },
+                **{
+                    f"{measure}_lower_in": int(sum(a[who][measure] < b[who][measure] for a, b in zip(here, plain)))
+                    for measure in ("mmd", "a_distance")
+                },
+            })  # fmt: skip
+    return out
+
+
+TITLES = {"supervised": "cross-entropy alone", "mmd": "MMD", "coral": "Deep CORAL", "dann": "DANN", "mcc": "MCC"}
+GROUP_TITLES = {
+    "target": "People whose trials were trained on without labels, judged on other trials",
+    "unseen": "People never seen",
+}
+
+
+def page(results: dict[str, Any]) -> str:
+    """The Markdown page of ``results``."""
+    sizes = results["sizes"]
+    by_group = {who: [row for row in results["table"] if row["people"] == who] for who in GROUPS}
+    n_seeds = results["n_seeds"]
+    verdicts = [_verdict(GROUP_TITLES[who], rows) for who, rows in by_group.items()]
+    weights = ", ".join(f"{TITLES[name]} {w:g}" for name, w in results["weights"].items() if name != "supervised")
+    tables = "\n\n".join(
+        f"### {GROUP_TITLES[who]}\n\n{_table(rows, results['n_seeds'])}" for who, rows in by_group.items()
+    )
+    return f"""\
+# Penalties that make people alike
+
+Virtual people imagining the left or the right hand (simulated; head, rhythm, noise and drift randomised), EEGNet-4,2 on
+31 channels and 2 s at 83 Hz, everybody aligned by the mean covariance of their own trials. {sizes["n_source"]} people
+train with labels and {sizes["n_target"]} without, {sizes["n_trials"]} trials each, {sizes["n_epochs"]} epochs of
+minibatches of 4 + 4 people; {results["n_seeds"]} network seeds. The decoder is judged frozen. Weights of the penalties
+({weights}) were chosen, out of two each, by accuracy on other people with another network seed.
+
+## Verdict
+
+{chr(10).join(verdicts)}
+
+## Numbers
+
+Accuracy in percent and the gain over cross-entropy alone in points, 95 % bootstrap intervals over people, seeds
+averaged within a person; p of Wilcoxon's signed rank over people, not corrected. "lose > 1" is the share of people who
+lose more than a point. Discrepancies are between the people who are judged, in the features below the readout, averaged
+over seeds, in brackets how many seeds have them lower than cross-entropy alone: squared MMD (what it would be if all
+people were one is in the last column) and proxy A-distance (0: no linear classifier tells two people apart, 2: always).
+
+{tables}
+
+## How it was made
+
+```bash
+python benchmarks/domain_invariance.py --out FOLDER --seeds {n_seeds} --page docs/results/domain_invariance.md
+```
+"""
+
+
+def _verdict(title: str, rows: list[dict[str, Any]]) -> str:
+    plain = next(row for row in rows if row["strategy"] == "supervised")
+    told = []
+    for row in rows:
+        if row is plain:
+            continue
+        ratios = [row[m] / plain[m] for m in ("mmd", "a_distance")]
+        effect = "gains" if row["gain_lo"] > 0 else "loses" if row["gain_hi"] < 0 else "settles nothing"
+        told.append(
+            f"{TITLES[row['strategy']]}: MMD² x {ratios[0]:.2f}, A-distance x {ratios[1]:.2f}, {effect} "
+            f"({row['gain']:+.1f} points [{row['gain_lo']:+.1f}, {row['gain_hi']:+.1f}])"
+        )
+    return f"- **{title}**: " + "; ".join(told) + "."
+
+
+def _table(rows: list[dict[str, Any]], n_seeds: int) -> str:
+    head = ["", "accuracy", "gain", "p", "lose > 1", "MMD²", "A-distance", "MMD² if alike"]
+    body = [
+        [
+            TITLES[row["strategy"]], f"{row['accuracy']:.1f} [{row['lo']:.1f}, {row['hi']:.1f}]",
+            *(
+                ["", "", ""] if row["p"] is None else [
+                    f"{row['gain']:+.1f} [{row['gain_lo']:+.1f}, {row['gain_hi']:+.1f}]", f"{row['p']:.3f}",
+                    f"{100 * row['worse_by_1']:.0f} %",
+                ]
+            ),
+            *(
+                f"{row[m]:.3f}" + ("" if row["p"] is None else f" ({row[f'{m}_lower_in']}/{n_seeds})")
+                for m in ("mmd", "a_distance")
+            ),
+            f"{row['mmd_alike']:.3f}",
+        ]
+        for row in rows
+    ]  # fmt: skip
+    return "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *body])
+
+
+if __name__ == "__main__":
+    main()

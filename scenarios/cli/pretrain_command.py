@@ -1,0 +1,151 @@
+"""``neurodrift pretrain``: a decoder on many people, kept as a checkpoint."""
+
+import dataclasses
+import math
+import shlex
+import sys
+import time
+from pathlib import Path
+
+from .parsing import Count, Flag, Folder, Name, Number
+
+
+@dataclasses.dataclass
+class Options:
+    """Pretrain a decoder on many virtual people, each with another head, rhythm, noise and drift, or on recordings, and
+    write a checkpoint: NAME.safetensors with its weights, NAME.json that says what they are.
+
+    --start NAME of neurodrift run begins there. The table is measured on 16 virtual people who were not trained on.
+    """
+
+    decoder: str = "eegnet"
+    """the decoder (neurodrift list)"""
+    strategy: str = "supervised"
+    """supervised, or with a penalty that makes people alike: mmd, coral, dann, mcc"""
+    weight: Number = None
+    """of the penalty (default: the strategy's)"""
+    people: Count = None
+    """virtual people to train on, thousands if you like (default: 64)"""
+    trials: int = 40
+    """of each"""
+    epochs: int = 10
+    """passes over everybody"""
+    rate: Number = None
+    """of learning (default: the decoder's)"""
+    seed: int = 0
+    """of people and network"""
+    data: Name = None
+    """recordings instead, one of each person with commas between, such as eegbci:7,eegbci:49; a fifth are held out"""
+    out: Folder = None
+    """NAME of the checkpoint (default: checkpoints/DECODER-STRATEGY-SEED)"""
+    zoo: Flag = False
+    """make the checkpoints that the package ships again, into the folder --out"""
+    quick: Flag = False
+    """few people and epochs: to see it work"""
+    json: Flag = False
+    """print the card instead of the table"""
+
+
+def execute(options: Options) -> int:
+    """Make the checkpoint and print what it is worth."""
+    from ...adaptation import registry
+    from ...adaptation.transfer.strategies import strategy
+
+    registry.decoder(options.decoder)  # mistyped names are answered before anything is computed
+    strategy(options.strategy, options.weight)
+    from .environment import prepare
+
+    prepare()
+    from ...adaptation.transfer.zoo import ZOO
+    from ..pretraining import Recipe, default_out, recordings_of
+
+    if options.zoo:
+        folder = options.out or Path("checkpoints")
+        return max(_make(Recipe(**entry.recipe), folder / name, options.json) for name, entry in ZOO.items())
+    recipe = Recipe(
+        decoder=options.decoder, strategy=options.strategy, weight=options.weight,
+        people=(4 if options.quick else 64) if options.people is None else int(options.people),
+        trials=min(options.trials, 20) if options.quick else options.trials,
+        epochs=min(options.epochs, 2) if options.quick else options.epochs, seed=options.seed, rate=options.rate,
+        data=recordings_of([options.data]) if options.data else (),
+    )  # fmt: skip
+    return _make(recipe, options.out or default_out(recipe), options.json)
+
+
+def _make(recipe: "Recipe", out: Path, as_json: bool) -> int:  # type: ignore[name-defined]  # noqa: F821
+    from ...adaptation.transfer.checkpoint import save_checkpoint
+    from ...sim.errors import InputError
+    from ..pretraining import make_checkpoint
+    from ..progress import duration
+
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write to {out.parent} ({error.strerror}): choose another --out") from error
+    recipe = dataclasses.replace(recipe, command=command_line(recipe))
+    began, line = time.monotonic(), _Line()
+    found, worth = make_checkpoint(recipe, line)
+    line.close()
+    path = save_checkpoint(out, found.variables, found.card)
+    if as_json:
+        import json
+
+        print(json.dumps(found.card.to_json(), indent=1))
+        return 0
+    from rich.console import Console
+    from rich.table import Table
+
+    held = "recordings held out" if recipe.data else "virtual people not trained on"
+    table = Table("measure", "untrained", "pretrained", "95 % over people", title=f"{out.name}: {held}, no label used")
+    for row in worth:
+        interval = "-" if math.isnan(row.lo) else f"[{row.lo:.1f}, {row.hi:.1f}]"
+        digits = 1 if row.unit == "%" else 4
+        numbers = ("-" if math.isnan(v) else f"{v:.{digits}f}" for v in (row.before, row.after))
+        table.add_row(f"{_TITLES.get(row.name, row.name)} {row.unit}".strip(), *numbers, interval)
+    (Console() if sys.stdout.isatty() else Console(width=120)).print(table)
+    print(f"{path}\n{path.with_suffix('.json')}\n{duration(time.monotonic() - began)}")
+    print(f"neurodrift run mi_cap_shift --decoder {recipe.decoder} --start {shlex.quote(str(path))}")
+    return 0
+
+
+_TITLES = {
+    "accuracy": "accuracy of the frozen decoder",
+    "mmd": "discrepancy between people, squared MMD",
+    "mmd_alike": "the same if people were alike",
+    "a_distance": "proxy A-distance between people",
+}
+
+
+def command_line(recipe: "Recipe") -> str:  # type: ignore[name-defined]  # noqa: F821
+    """The command that makes this checkpoint again."""
+    words = ["neurodrift", "pretrain", "--decoder", recipe.decoder, "--strategy", recipe.strategy]
+    words += ["--weight", f"{recipe.weight:g}"] if recipe.weight is not None else []
+    words += (
+        ["--data", ",".join(recipe.data)] if recipe.data else ["--people", recipe.people, "--trials", recipe.trials]
+    )
+    words += ["--rate", f"{recipe.rate:g}"] if recipe.rate is not None else []
+    words += ["--epochs", recipe.epochs, "--seed", recipe.seed]
+    return shlex.join(str(word) for word in words)
+
+
+class _Line:
+    """Progress on standard error: written over on a terminal, elsewhere one line every ten seconds at most."""
+
+    def __init__(self) -> None:
+        self.live, self.shown, self.pending = sys.stderr.isatty(), float("-inf"), ""
+
+    def __call__(self, done: int, planned: int, terms: dict[str, float]) -> None:
+        told = ", ".join(f"{name} {value:.3f}" for name, value in terms.items())
+        self.pending = f"epoch {done}/{planned}: {told}"
+        if self.live or time.monotonic() - self.shown > 10.0:
+            self._show()
+
+    def close(self) -> None:
+        if self.pending:
+            self._show()
+        if self.live:
+            print(file=sys.stderr)
+
+    def _show(self) -> None:
+        print(f"\r\x1b[K{self.pending}" if self.live else f"{self.pending}\n", end="", file=sys.stderr, flush=True)
+        self.shown, self.pending = time.monotonic(), ""

@@ -1,0 +1,176 @@
+"""Runs that start from a checkpoint, what ``neurodrift pretrain`` refuses, and what the zoo holds."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from neurodrift.adaptation import registry
+from neurodrift.adaptation.contract import Trials
+from neurodrift.adaptation.transfer.card import Card, decoder_fields
+from neurodrift.adaptation.transfer.checkpoint import save_checkpoint
+from neurodrift.adaptation.transfer.zoo import ZOO, find_checkpoint, shipped, weights_of, zoo_path
+from neurodrift.scenarios import pretraining, simulated
+from neurodrift.scenarios.catalogue import SCENARIOS
+from neurodrift.scenarios.cli.main import main
+from neurodrift.scenarios.cli.pretrain_command import command_line
+from neurodrift.scenarios.config import command_line as run_line
+from neurodrift.scenarios.config import make_config
+from neurodrift.scenarios.contract import RunConfig
+from neurodrift.scenarios.infos import INFOS
+from neurodrift.sim.errors import InputError
+from neurodrift.sim.head.montage import LAYOUTS
+
+
+def checkpoint(folder, names=LAYOUTS["10-10-31"], name="eegnet", **facts):
+    decoder = registry.decoder(name).make(len(names), 375, 2, 125.0)
+    spec = registry.decoder(name)
+    card = Card(**{
+        "decoder": name, "fields": decoder_fields(decoder), "ch_names": tuple(names), "sfreq": 125.0, "n_times": 375,
+        "class_names": ("left hand", "right hand"), "preprocessing": {"l_freq": spec.l_freq, "h_freq": spec.h_freq},
+        "data": "none", "people": 1, "trials": 1, "strategy": {}, "licence": "CC0-1.0", "metrics": {}, **facts,
+    })  # fmt: skip
+    variables = decoder.init(jax.random.key(3))
+    return str(save_checkpoint(folder / "net", variables, card)), decoder, variables
+
+
+def configured(start, decoder="eegnet"):
+    return make_config("mi_cap_shift", INFOS["mi_cap_shift"], decoder=decoder, start=start, quick=True)
+
+
+def test_a_run_begins_with_the_weights_of_its_checkpoint(tmp_path):
+    path, decoder, variables = checkpoint(tmp_path)
+    scenario = SCENARIOS["mi_cap_shift"]
+    setup = scenario._setup(configured(path))
+    assert dataclasses.replace(setup.decoder, epochs=decoder.epochs) == decoder
+    assert setup.decoder.epochs == 5  # quick
+    found = simulated._pretrained(setup)
+    assert jax.tree.all(jax.tree.map(lambda a, b: bool(jnp.all(a == b)), found, variables))
+    assert scenario.plan(configured(path))
+
+
+def test_channels_of_another_cap_are_mapped_before_the_decoder(tmp_path):
+    path, _, _ = checkpoint(tmp_path, ("C4", "C3", "POz"))
+    setup = SCENARIOS["mi_cap_shift"]._setup(configured(path))
+    raw = np.random.default_rng(0).normal(scale=1e-5, size=(31, 750)).astype(np.float32)
+    found = setup.prepare(jnp.asarray(raw))
+    whole = setup.preprocessing.apply(jnp.asarray(raw))
+    names = LAYOUTS["10-10-31"]
+    assert found.shape == (3, 375)
+    np.testing.assert_allclose(found[:2], whole[jnp.asarray([names.index("C4"), names.index("C3")])], rtol=1e-5)
+    assert setup.noise(4).x.shape == (4, 3, 375)
+
+
+@pytest.mark.parametrize(
+    ("facts", "decoder", "said"),
+    [
+        ({"preprocessing": {"l_freq": 8.0, "h_freq": 30.0}}, "eegnet", "the band"),
+        ({"sfreq": 250.0}, "eegnet", "the rate"),
+        ({}, "shallow", "give --decoder eegnet|--decoder eegnet"),
+    ],
+)
+def test_a_checkpoint_for_other_windows_is_refused_before_anything_is_computed(tmp_path, facts, decoder, said):
+    path, _, _ = checkpoint(tmp_path, **facts)
+    with pytest.raises(InputError, match=said):
+        SCENARIOS["mi_cap_shift"].plan(configured(path, decoder))
+
+
+def test_scenarios_that_pretrain_nothing_take_no_checkpoint():
+    with pytest.raises(InputError, match="pretrains no network"):
+        make_config("mi_replay_shift", INFOS["mi_replay_shift"], start="x")
+
+
+def test_a_configuration_without_a_checkpoint_is_written_as_ever():
+    plain = make_config("mi_cap_shift", INFOS["mi_cap_shift"])
+    assert "start" not in plain.to_json()
+    assert RunConfig.from_json(plain.to_json()) == plain
+    begun = configured("a b")
+    assert RunConfig.from_json(begun.to_json()) == begun
+    assert begun.digest() != plain.digest()
+    assert "--start 'a b'" in run_line(begun)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--decoder", "eegnut"], "did you mean 'eegnet'"),
+        (["--strategy", "corall"], "did you mean 'coral'"),
+        (["--people", "1"], "--people is 1: wanted 2 or more"),
+        (["--epochs", "0"], "--epochs is 0"),
+        (["--rate", "2"], "--rate is 2"),
+        (["--weight", "-1"], "wanted a finite number"),
+        (["--decoder", "csp_lda", "--strategy", "mmd"], "is for networks"),
+        (["--data", "embedded:eegmmidb-S007"], "names 1 recordings: wanted 3 or more"),
+    ],
+)
+def test_what_cannot_be_pretrained_is_refused_in_one_line(words, said, tmp_path, capsys):
+    assert main(["pretrain", *words, "--out", str(tmp_path / "net")]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_the_command_of_a_card_makes_the_same_recipe_again():
+    recipe = pretraining.Recipe(strategy="coral", weight=2.0, people=128, epochs=3, rate=0.003, seed=4)
+    words = command_line(recipe).split()
+    assert words[:2] == ["neurodrift", "pretrain"]
+    for option, value in (
+        ("--weight", "2"), ("--people", "128"), ("--epochs", "3"), ("--rate", "0.003"), ("--seed", "4"),
+        ("--strategy", "coral"), ("--trials", "40"),
+    ):  # fmt: skip
+        assert words[words.index(option) + 1] == value
+
+
+@pytest.mark.slow
+def test_accuracy_is_of_each_person_behind_their_own_alignment():
+    decoder = registry.decoder("csp_lda").make(3, 50, 2, 100.0)
+    rng = np.random.default_rng(0)
+    y = np.tile(np.arange(20) % 2, (2, 1))
+    x = rng.standard_normal((2, 20, 3, 50))
+    x[np.arange(2)[:, None], np.arange(20), y] *= 3.0
+    people = Trials(jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.int32), jnp.ones((2, 20)))
+    one = jax.tree.map(lambda a: a[0], people)
+    variables = decoder.fit(decoder.init(jax.random.key(0)), one, jax.random.key(0))
+    louder = people._replace(x=people.x.at[1].multiply(100.0))  # alignment takes it out
+    first, second = (pretraining.accuracy_of(decoder, variables, p) for p in (people, louder))
+    np.testing.assert_allclose(first, second)
+    assert first.min() > 80
+
+
+def test_every_checkpoint_of_the_zoo_is_small_says_what_it_is_and_loads():
+    for name in shipped():
+        found = find_checkpoint(name)
+        assert weights_of(name).stat().st_size < 200_000
+        assert found.card.command.startswith("neurodrift pretrain")
+        assert found.card.licence
+        assert found.card.metrics["accuracy"] > 60  # %, of people not trained on
+    assert set(shipped()) <= set(ZOO)
+    with pytest.raises(InputError, match="did you mean"):
+        zoo_path("eegnet-mi-virtuel")
+
+
+@pytest.mark.slow
+def test_virtual_people_differ_are_the_same_for_the_same_key_and_need_no_whole_chunks():
+    from neurodrift.scenarios.people import Randomisation, VirtualPeople
+
+    draw = jax.jit(lambda people, key: people(key))
+    few = VirtualPeople.create("eegnet", 3, 4, chunk=2)
+    found = draw(few, jax.random.key(0))
+    assert found.x.shape == (3, 4, 31, 375)
+    assert np.asarray(found.y.sum(1)).tolist() == [2, 2, 2]  # classes come in pairs
+    np.testing.assert_array_equal(found.x, draw(few, jax.random.key(0)).x)
+    rms = np.asarray(jnp.sqrt(jnp.mean(found.x**2, axis=(1, 2, 3))))
+    assert len(set(rms.tolist())) == 3
+    assert ((rms > 1e-6) & (rms < 1e-4)).all()
+    plain = draw(dataclasses.replace(few, randomisation=Randomisation.none()), jax.random.key(0))
+    assert not np.array_equal(plain.x, found.x)
+
+
+@pytest.mark.slow
+def test_the_command_trains_a_checkpoint_that_a_run_starts_from(tmp_path, capsys):
+    assert main(["pretrain", "--quick", "--out", str(tmp_path / "net")]) == 0
+    assert "accuracy of the frozen decoder" in capsys.readouterr().out
+    words = ["mi_null", "--decoder", "eegnet", "--quick", "--subjects", "2", "--methods", "frozen"]
+    assert main(["run", *words, "--start", str(tmp_path / "net"), "--out", str(tmp_path / "run")]) == 0
