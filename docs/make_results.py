@@ -25,6 +25,9 @@ from control_page import TRAININGS, control, run, sections  # beside this file
 from eegmmidb_page import NAME as EEGMMIDB
 from eegmmidb_page import measure as measure_eegmmidb
 from eegmmidb_page import page as eegmmidb
+from guard_page import NAME as GUARD
+from guard_page import measure as measure_guard
+from guard_page import page as guard
 from intracortical_page import NAMES as INTRACORTICAL
 from intracortical_page import intracortical
 from recalibration_page import NAME as RECALIBRATION
@@ -49,6 +52,9 @@ REFERENCE = {
     "recal10": {0: 77, 1: 73, 2: 70, 3: 63, 4: 64},
     "scratch20": {0: 62, 1: 62, 2: 66, 3: 66, 4: 64},
 }
+
+# Pages that a benchmark writes by its own --page.
+STANDALONE = ("compression", "federated")
 
 # What we set out to reach on two cores: of the ratio where it starts with x, of our figure otherwise.
 GOALS = {
@@ -89,7 +95,7 @@ average; {UNDEFINED} not defined, the reason is in `results.json`."""
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = [*INFOS, *TRAININGS, RECALIBRATION, "tutorial", "benchmarks", "validation", "gallery"]
+    parts = [*INFOS, *TRAININGS, RECALIBRATION, GUARD, "tutorial", "benchmarks", "validation", "gallery"]
     parser.add_argument(
         "--only",
         default=",".join(parts),
@@ -127,6 +133,9 @@ def main() -> None:
             if chosen.data is None:
                 raise SystemExit(f"{EEGMMIDB} needs --data, the folder of the recordings")
             (HERE / f"{name}.md").write_text(eegmmidb(measure_eegmmidb(chosen.data)), encoding="utf-8")
+            continue
+        if name == GUARD:
+            (HERE / f"{name}.md").write_text(guard(measure_guard(chosen.runs, chosen.jobs)), encoding="utf-8")
             continue
         if name == RECALIBRATION:
             found = run_recalibration(chosen.runs, chosen.jobs, chosen.quick)
@@ -354,7 +363,7 @@ def index() -> str:
     """The list of the pages that exist."""
     names = [
         name
-        for name in (RECALIBRATION, *INFOS, EEGMMIDB, *TRAININGS, "validation", "benchmarks")
+        for name in (RECALIBRATION, GUARD, *INFOS, EEGMMIDB, *TRAININGS, *STANDALONE, "validation", "benchmarks")
         if (HERE / f"{name}.md").exists()
     ]
     listed = "\n".join(names)

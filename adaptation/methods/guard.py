@@ -119,8 +119,8 @@ class Guard:
     promote: float = 0.5
     roll_back: float = 1.5
     chance: float = 2.5
-    drift: float = 3.5
-    margin: float = 1.0
+    drift: float = 9.0
+    margin: float = 2.5
     amplitude: float = 8.0
     flat: float = 1e-3
     plateau: float = 0.25

@@ -76,6 +76,7 @@ def session(adapter):
 
 @functools.cache
 def compiled(name):
+    """Thresholds of likeness are lower than the default's: of five channels and 48 samples there is less to see."""
     tuning = ContinualFineTuning(warm_up=0, n_steps=2, learning_rate=0.02)
     return session(
         {
@@ -83,7 +84,9 @@ def compiled(name):
             "cft": Composed(parts=(tuning,)),
             "cft_guarded": Guard(adapter=Composed(parts=(tuning,))),
             "ea": Composed(parts=(EuclideanAlignment(floor=0.05),)),
-            "ea_guarded": Guard(adapter=Composed(parts=(EuclideanAlignment(floor=0.05),)), canary="likeness"),
+            "ea_guarded": Guard(
+                adapter=Composed(parts=(EuclideanAlignment(floor=0.05),)), canary="likeness", drift=3.5, margin=1.0
+            ),
         }[name]
     )
 
