@@ -1,5 +1,6 @@
 """Training inside one compiled scan, readout refit, and the loss and learning-rate scales of continual fine-tuning."""
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import jax
@@ -101,10 +102,18 @@ def apply_batch(
     return jax.vmap(lambda f: linear(variables.params[net.layers[-1]], f))(features), stats
 
 
-def fit_network(net: Network, variables: Variables, trials: Trials, key: Array) -> Variables:
+def fit_network(
+    net: Network,
+    variables: Variables,
+    trials: Trials,
+    key: Array,
+    *,
+    loss: Callable[[Array, Array, Array], Array] = weighted_cross_entropy,
+) -> Variables:
     """Train all params and stats by Adam on minibatches drawn without replacement, ``net.epochs`` times over.
 
     Trials of weight 0 count for nothing, not even in the batch statistics. One scan, so that subjects can be vmapped.
+    ``loss`` takes logits (n_trials, n_classes), y and weight (n_trials,) of a batch.
     """
     trials = usable(trials)
     n_trials = trials.y.shape[0]
@@ -113,16 +122,16 @@ def fit_network(net: Network, variables: Variables, trials: Trials, key: Array) 
     # Flattened into one vector: a dozen small leaves cost more in dispatch than in arithmetic.
     optimizer = optax.flatten(optax.adamw(net.learning_rate, eps=ADAM_EPS, weight_decay=net.weight_decay))
 
-    def loss(params: dict[str, Any], stats: dict[str, Any], batch: Trials, key: Array) -> tuple[Array, dict[str, Any]]:
+    def of_batch(params: dict[str, Any], stats: dict[str, Any], batch: Trials, key: Array) -> tuple[Array, Any]:
         keys = jax.random.split(key, batch_size)
         current = Variables(variables.align, params, stats)
         logits, stats = apply_batch(net, current, batch.x, batch.weight, keys)
-        return weighted_cross_entropy(logits, batch.y, batch.weight), stats
+        return loss(logits, batch.y, batch.weight), stats
 
     def step(carry: tuple[Any, ...], index: Array) -> tuple[tuple[Any, ...], None]:
         params, stats, state, i = carry
         batch = jax.tree.map(lambda a: a[index], trials)
-        gradient, stats = jax.grad(loss, has_aux=True)(params, stats, batch, stream_key(key, "dropout", i))
+        gradient, stats = jax.grad(of_batch, has_aux=True)(params, stats, batch, stream_key(key, "dropout", i))
         updates, new_state = optimizer.update(gradient, state, params)
         # A batch of padding alone must not move anything by the optimiser's memory.
         some = jnp.sum(batch.weight) > 0

@@ -1,0 +1,172 @@
+"""A site: trials that nobody outside it reads, and what it answers when it is asked to train."""
+
+import functools
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from ...sim.errors import InputError
+from ...sim.keys import stream_key
+from ..contract import Decoder, Trials, Variables
+from ..transfer.domains import align_people
+from .shared import joined, split, unravel, vector
+
+Tamper = Callable[[Array, Array], Array]
+"""(update (n_shared,), what was sent the round before) -> what is sent instead by a hostile or broken site."""
+
+
+class Training(Protocol):
+    """What sites do in a round."""
+
+    def train(self, decoder: Decoder, variables: Variables, trials: Trials, key: Array) -> Variables: ...
+
+
+class Update(NamedTuple):
+    """All that leaves a site: by how much the shared vector moved (n_shared,), and how many trials moved it."""
+
+    delta: np.ndarray
+    n_trials: int
+
+
+class _Held(NamedTuple):
+    trials: Trials
+    tamper: Tamper | None
+
+
+# Not an attribute, so that no walk over a site's attributes, no pickle and no copy of it meets a trial.
+_HELD: "weakref.WeakKeyDictionary[Site, _Held]" = weakref.WeakKeyDictionary()
+
+
+class Site:
+    """A hospital, simulated: a group of people whose trials enter here and do not leave.
+
+    people: Trials (n_people, n_trials, ...), or (n_trials, ...) of one person; each person is aligned by their own mean
+    covariance unless ``align`` is False. The object shows its name and how many trials it has. It cannot be pickled or
+    copied. This keeps a coordinator's code honest within one process; it is no wall against code that means harm, which
+    another process on another machine would be.
+    """
+
+    __slots__ = ("__weakref__", "_name", "_previous", "_stays", "n_trials")
+
+    def __init__(self, name: str, people: Trials, *, align: bool = True, tamper: Tamper | None = None) -> None:
+        if people.x.ndim == 3:
+            people = jax.tree.map(lambda a: a[None], people)
+        if people.x.ndim != 4 or people.y.shape != people.x.shape[:2] or people.weight.shape != people.y.shape:
+            raise InputError(
+                f"site {name} got x {people.x.shape}, y {people.y.shape} and weight {people.weight.shape}; wanted x "
+                "(n_people, n_trials, n_channels, n_times), y and weight (n_people, n_trials)"
+            )
+        finite = jnp.isfinite(people.x).all(axis=(2, 3))
+        people = Trials(jnp.where(finite[..., None, None], people.x, 0.0), people.y, people.weight * finite)
+        people = align_people(people) if align else people
+        trials = jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), people)
+        self._name = name
+        self.n_trials = int((people.weight > 0).sum())
+        self._stays: Any = None
+        self._previous: np.ndarray | None = None
+        if self.n_trials == 0:
+            raise InputError(f"site {name} has no usable trial; leave it out or check its recordings")
+        _HELD[self] = _Held(trials, tamper)
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def __repr__(self) -> str:
+        return f"Site({self._name!r}, {self.n_trials} trials held)"
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise TypeError(f"site {self._name} does not leave its process: its trials would go with it")
+
+    def update(self, decoder: Decoder, variables: Variables, training: Training, share: str, key: Array) -> Update:
+        """Train from ``variables`` on this site's trials; what the shared vector moved by is all that is returned."""
+        return Cohort((self,)).updates(decoder, variables, training, share, (0,), key)[0]
+
+    def personal(self, variables: Variables) -> Variables:
+        """``variables`` with what this site kept to itself put in: the decoder of its own people."""
+        return variables if self._stays is None else _with(variables, self._stays)
+
+
+class Cohort:
+    """Sites in one process, trained side by side: what each answers is what it would answer alone.
+
+    The sites' trials have one shape (n_trials, n_channels, n_times); a smaller site is padded with trials of no weight.
+    """
+
+    __slots__ = ("sites",)
+
+    def __init__(self, sites: Sequence[Site]) -> None:
+        if not sites:
+            raise InputError("a cohort got no site; wanted one or more")
+        names = [site.name for site in sites]
+        if len(set(names)) < len(names):
+            raise InputError(f"two sites have the same name among {', '.join(names)}; give each its own")
+        shapes = sorted({_HELD[site].trials.x.shape[1:] for site in sites})
+        if len(shapes) > 1:
+            raise InputError(f"sites have windows of shapes {shapes}; wanted one (n_channels, n_times) for all")
+        self.sites = tuple(sites)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(site.name for site in self.sites)
+
+    def updates(
+        self,
+        decoder: Decoder,
+        variables: Variables,
+        training: Training,
+        share: str,
+        chosen: Sequence[int],
+        key: Array,
+    ) -> list[Update]:
+        """One update per chosen site, trained from ``variables`` and from what that site kept of earlier rounds."""
+        sites = [self.sites[i] for i in chosen]
+        held = [_HELD[site] for site in sites]
+        n = max(_HELD[site].trials.y.shape[0] for site in self.sites)
+        trials = jax.tree.map(lambda *parts: jnp.stack([_padded(p, n) for p in parts]), *(h.trials for h in held))
+        starts = [site.personal(variables) for site in sites]
+        keys = jax.vmap(lambda i: stream_key(key, "site", i))(jnp.asarray(chosen))
+        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *starts)
+        after = _train(training, decoder, stacked, trials, keys)
+        deltas, stays = _outcome(share, stacked, after)
+        out = []
+        for i, (site, h) in enumerate(zip(sites, held)):
+            delta = np.asarray(deltas[i])
+            previous = delta if site._previous is None else site._previous
+            site._stays = jax.tree.map(lambda leaf, i=i: leaf[i], stays) or None
+            sent = delta if h.tamper is None else np.asarray(h.tamper(jnp.asarray(delta), jnp.asarray(previous)))
+            site._previous = sent
+            out.append(Update(sent, site.n_trials))
+        return out
+
+
+@jax.jit
+def _train(training: Any, decoder: Any, variables: Variables, trials: Trials, keys: Array) -> Variables:
+    return jax.vmap(lambda v, t, k: training.train(decoder, v, t, k))(variables, trials, keys)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _outcome(share: str, before: Variables, after: Variables) -> tuple[Array, Any]:
+    deltas = jax.vmap(lambda b, a: vector(a, share) - vector(b, share))(before, after)
+    return deltas, split(after, share)[1]
+
+
+def _padded(leaf: Array, n: int) -> Array:
+    return jnp.pad(leaf, [(0, n - leaf.shape[0])] + [(0, 0)] * (leaf.ndim - 1))
+
+
+def _with(variables: Variables, stays: Any) -> Variables:
+    return joined(variables, split(variables, "weights" if "norms" in stays else "params")[0], stays)
+
+
+def moved(decoder: Decoder, variables: Variables, delta: Array | np.ndarray, share: str) -> Variables:
+    """``variables`` after their shared vector moved by ``delta`` (n_shared,)."""
+    travels, stays = split(variables, share)
+    back = unravel(decoder, share)
+    after = jax.tree.map(jnp.add, travels, back(jnp.asarray(delta)))
+    return joined(variables, after, stays)
