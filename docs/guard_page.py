@@ -56,7 +56,7 @@ def page(found: Measured) -> str:
         "person. "
         "Everything is counted over the trials later than one guard window (16 trials) after the onset. Settings were "
         "chosen on other drifts and seeds (1000 and 1001, `CHOSEN_ON` of the benchmark), and these were then run once. "
-        "With the settings before, on these drifts and seeds (16 people), sessions that lose had gone from 27.8 to 15.1 "
+        "With the settings before, on these drifts and seeds (16 people), sessions that lose went from 27.8 to 15.1 "
         "and from 26.4 to 14.4 %.",
         "## Verdict",
         "\n".join(f"- {line}" for line in verdict(harm)),
