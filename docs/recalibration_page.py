@@ -41,8 +41,8 @@ def recalibration(results: Mapping[str, Any], folder: Path) -> str:
         "# Recalibration: which method, under which drift, for how many labels",
         quick if results["quick"] else "",
         f"Decoder `{results['decoder']}`. Each trial is predicted before anything is learnt from it; hyper-parameters "
-        "are the literature's, none is chosen on these scenarios; every person and severity is simulated or replayed "
-        "alike for all methods. None of this is evidence about patients.",
+        "are the literature's, a guard's were chosen on synthetic streams, none on these scenarios; every person and "
+        "severity is simulated or replayed alike for all methods. None of this is evidence about patients.",
         "## Verdict",
         verdict["headline"],
         "\n".join(f"- {sentence}" for sentence in verdict["sentences"]),
@@ -59,7 +59,8 @@ def recalibration(results: Mapping[str, Any], folder: Path) -> str:
         "## Gain against labels used",
         _figure(figures.frontier(results), folder),
         "## Which fixes which",
-        "Points over frozen with the 95 % interval over people; the other label budgets are in the figure.",
+        "Points over frozen with the 95 % interval over people, where there is more than one; the other label budgets "
+        "are in the figure.",
         map_markdown(results).rstrip(),
         _figure(figures.drift_map(results), folder),
         "## Left out" if results["left_out"] else "",

@@ -166,7 +166,7 @@ def _recovery(field: Field, row: dict[str, Any], met: Sequence[Meeting], of: np.
 def recovery_curve(field: Field, arm: str) -> dict[str, Any] | None:
     """Kaplan and Meier's share of streams not yet recovered, over all drifting scenarios; None where nothing drifts.
 
-    ``usual``: how long the median stream is, for an axis that one long recording does not stretch.
+    ``usual``: how long the median stream is watched, for an axis that one long recording does not stretch.
     """
     drifting = [one for one in field.meetings[arm] if one.recovery is not None]
     known = [one.recovery for one in drifting if one.recovery is not None]
@@ -178,6 +178,6 @@ def recovery_curve(field: Field, arm: str) -> dict[str, Any] | None:
         "trial": curve.times.tolist(),
         "unrecovered": curve.survival.tolist(),
         "watched": max(r.trials for r in known),
-        "usual": float(np.median([one.n_trials for one in drifting])),
+        "usual": float(np.median([one.n_trials for one in drifting])) - metrics.RUNNING,
         "n": len(known),
     }

@@ -9,7 +9,7 @@ from ..budgets import BUDGETS, split_arm
 from ..contract import RunConfig, ScenarioInfo
 from ..lookup import describe_method
 from ..rows import put
-from ..statistics import holm
+from ..statistics import Interval, holm
 from ..streams import collect
 from .measures import Field, measure, meet, recovery_curve
 from .plan import BenchmarkPlan
@@ -167,8 +167,9 @@ def _place(field: Field, row: Mapping[str, Any], part: Part) -> dict[str, Any]:
     """The gain of one arm in one scenario, and what share of the oracle's that is."""
     scenario = part.config.scenario
     out = {"arm": row["arm"], "title": row["title"], "budget": row["budget"], "role": row["role"], "scenario": scenario}
-    mine = field.bootstrap(field.mean(row["arm"], "difference", scenario))
-    best = field.bootstrap(field.mean("oracle", "difference", scenario))
+    mine, best = (field.bootstrap(field.mean(arm, "difference", scenario)) for arm in (row["arm"], "oracle"))
+    if len(part.results["subjects"]) < 2:  # drawn again, one person is always the same
+        mine, best = (Interval(one.value, np.nan, np.nan) for one in (mine, best))
     put(out, "gain", mine)
     known = best.value >= 0.01 and (np.isnan(best.lo) or best.lo > 0)
     out["of_oracle"] = mine.value / best.value if known else None

@@ -7,7 +7,7 @@ from typing import Any
 from ..benchmark.text import HEADINGS, lines
 from . import benchmark_figures as figures
 from .html import NOT_RANKED, cells_state, figure, page, provenance, verdict_box
-from .text import UNDEFINED, interval_text, number, severity_label
+from .text import UNDEFINED, interval_text, number
 from .text import Column as _Column
 
 GLOSSARY = (
@@ -170,7 +170,7 @@ def _glossary() -> str:
 def map_markdown(results: Mapping[str, Any], budgets: tuple[str, ...] = ("none", "errors", "full")) -> str:
     """Gain by method and drift in Markdown."""
     scenarios = results["scenarios"]
-    heads = [f"{s['scenario']} {severity_label(s['severity'], s['severity_unit'])}".strip() for s in scenarios]
+    heads = [f"{s['scenario']} {figures.severity_of(s)}".strip() for s in scenarios]
     rows = [["method", "feedback", *heads], ["---"] * (2 + len(heads))]
     by = {(place["arm"], place["scenario"]): place for place in results["map"]}
     column = _Column("gain", "", 100, 1)

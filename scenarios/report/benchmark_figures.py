@@ -310,6 +310,13 @@ def _names(
         )
 
 
+def severity_of(scenario: Mapping[str, Any]) -> str:
+    """How strongly it drifts; nothing where the number alone says nothing."""
+    if not scenario["drifting"]:
+        return "no drift"
+    return severity_label(scenario["severity"], scenario["severity_unit"]) if scenario["severity_unit"] else ""
+
+
 def _wrapped(name: str, length: int) -> str:
     """The name on lines of so many letters where it has places to break."""
     lines = [""]
@@ -331,10 +338,7 @@ def drift_map(results: Mapping[str, Any]) -> Drawing | None:
     gains = 100 * np.array([[by[row["arm"], s["scenario"]]["gain"] for s in scenarios] for row in rows])
     most = max(float(np.abs(gains).max()), 1.0)
     heads = [_wrapped(s["scenario"], round(MAP_WIDTH * WIDTH / len(scenarios) / LETTER) - 1) for s in scenarios]
-    heads = [
-        f"{head}\n{severity_label(s['severity'], s['severity_unit']) if s['drifting'] else 'no drift'}"
-        for head, s in zip(heads, scenarios)
-    ]
+    heads = [f"{head}\n{severity_of(s)}".strip() for head, s in zip(heads, scenarios)]
     above = 0.25 + 0.13 * max(head.count("\n") + 1 for head in heads)
     height = ROW * len(rows) + above + 0.1
 

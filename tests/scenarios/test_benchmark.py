@@ -224,6 +224,13 @@ def test_the_map_is_the_gain_by_scenario(results):
     assert "| Continual fine-tuning | full |" in map_markdown(results)
 
 
+def test_one_person_has_no_interval_of_its_own(toys, tmp_path):
+    found = run_benchmark(_plan(methods=["ea"], scenarios=[WORN], seeds=1, subjects=1), tmp_path, jobs=1)
+    place = next(p for p in found["map"] if p["arm"] == "ea@none")
+    assert (place["gain_lo"], place["gain_hi"], place["gain_reason"]) == (None, None, "a single unit: no interval")
+    assert place["gain"] > 0
+
+
 def test_the_verdict_names_the_best_and_who_lost(results):
     assert results["verdict"]["ranked"]
     assert "With all labels Continual fine-tuning gains most" in " ".join(results["verdict"]["sentences"])
