@@ -52,7 +52,6 @@ class Recipe:
     rate: float | None = None
     seed: int = 0
     data: tuple[str, ...] = ()
-    licence: str = "CC0-1.0"
     command: str = ""
 
 
@@ -76,13 +75,14 @@ def make_checkpoint(recipe: Recipe, notify: Notify | None = None) -> tuple[Check
     else:
         known, outside, decoder, facts = _virtual(recipe, key)
     network = hasattr(decoder, "learning_rate")
+    learner: Any = decoder
     if network and recipe.rate is not None:
-        decoder = dataclasses.replace(decoder, learning_rate=recipe.rate)  # type: ignore[type-var]
+        learner = dataclasses.replace(learner, learning_rate=recipe.rate)
     start = decoder.init(stream_key(key, "start"))
     if network:
         rounds = 1 if isinstance(known, Trials) else -(-recipe.people // AT_ONCE)
         found = pretrain_with_history(
-            decoder, known, stream_key(key, "network"), strategy=strategy(recipe.strategy, recipe.weight),
+            learner, known, stream_key(key, "network"), strategy=strategy(recipe.strategy, recipe.weight),
             epochs=recipe.epochs, start=start, rounds=rounds, notify=notify,
         ).variables  # fmt: skip
     else:
@@ -90,10 +90,14 @@ def make_checkpoint(recipe: Recipe, notify: Notify | None = None) -> tuple[Check
     worth = _worth(decoder, start, found, outside, network)
     after = {row.name: row.after for row in worth}
     chosen = STRATEGIES[recipe.strategy].weight if recipe.weight is None else recipe.weight
-    how = {"name": recipe.strategy, "weight": chosen, "epochs": recipe.epochs} if network else {"name": "pooled"}
+    how: dict[str, Any] = (
+        {"name": recipe.strategy, "weight": chosen, "epochs": recipe.epochs} if network else {"name": "pooled"}
+    )
+    if network:
+        how["rate"] = float(learner.learning_rate)
     card = Card(
         decoder=recipe.decoder, fields=decoder_fields(decoder), class_names=CLASS_NAMES, seed=recipe.seed,
-        strategy=how, licence=recipe.licence, metrics=after, code=__version__, command=recipe.command, **facts,
+        strategy=how, metrics=after, code=__version__, command=recipe.command, **facts,
     )  # fmt: skip
     return Checkpoint(decoder, found, card), worth
 
@@ -134,6 +138,7 @@ def _virtual(recipe: Recipe, key: Array) -> tuple[Any, Trials, Decoder, dict[str
         "preprocessing": _preprocessing(spec, 3.0), "reference": "FCz", "people": recipe.people,
         "trials": recipe.people * recipe.trials,
         "data": "virtual people imagining left and right hand, simulated; head, rhythm, noise and drift randomised",
+        "licence": "BSD-3-Clause",
     }  # fmt: skip
     return known, outside, setup.decoder, facts
 
@@ -177,6 +182,7 @@ def _recorded(recipe: Recipe) -> tuple[Trials, Trials, Decoder, dict[str, Any]]:
         "ch_names": tuple(names), "sfreq": filters.sfreq, "n_times": filters.n_times_out,
         "preprocessing": _preprocessing(spec, SECONDS[1] - SECONDS[0]), "people": len(people) - n_out,
         "trials": sum(len(p.y) for p in people[:-n_out]),
+        "licence": "that of the recordings: " + "; ".join(sorted({r.licence for r in recordings})),
         "data": f"recorded: {', '.join(recipe.data[:-n_out])}; held out: {', '.join(recipe.data[-n_out:])}",
     }  # fmt: skip
     return stacked(people[:-n_out]), stacked(people[-n_out:]), decoder, facts

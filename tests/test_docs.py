@@ -302,6 +302,19 @@ def test_a_result_page_gives_each_method_its_numbers_and_says_what_is_no_result(
     assert page.count("\n### ") == 2
 
 
+def test_the_checkpoint_of_the_how_to_decodes_under_another_cap(examples):
+    made = runpy.run_path(str(examples / "use_checkpoint.py"))
+    assert made["channels"].wanted == made["found"].card.ch_names
+    assert made["logits"].shape == (20, 2)
+    assert np.isfinite(made["logits"]).all()
+
+
+@pytest.mark.slow
+def test_the_pretraining_of_the_how_to_learns(examples):
+    made = runpy.run_path(str(examples / "pretrain_people.py"))
+    assert made["found"].history["task"][-1] < made["found"].history["task"][0]
+
+
 def test_every_scenario_has_its_place_in_the_readme():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert [name for name in INFOS if f"`{name}`" not in readme] == []

@@ -82,6 +82,12 @@ def test_the_wheel_holds_the_head_model_beside_where_it_comes_from(installed):
     assert "FreeSurfer" in (ROOT / "NOTICE.md").read_text(encoding="utf-8")
 
 
+def test_the_wheel_holds_the_checkpoints_beside_their_cards(installed):
+    shipped = {path.name for path in (installed / "neurodrift/adaptation/transfer/data").iterdir()}
+    assert shipped == {path.name for path in (ROOT / "adaptation/transfer/data").iterdir()}
+    assert {name.removesuffix(".json") + ".safetensors" for name in shipped if name.endswith(".json")} <= shipped
+
+
 def test_the_wheel_states_its_licence_version_and_notices(wheel, installed):
     (folder,) = installed.glob("*.dist-info")
     metadata = Parser().parsestr((folder / "METADATA").read_text(encoding="utf-8"))
