@@ -40,7 +40,7 @@ def make_config(
         raise InputError(f"--start is '{start}': {info.name} pretrains no network; leave --start out")
     return RunConfig(
         scenario=scenario,
-        methods=_methods(methods, info),
+        methods=_fitting(_methods(methods, info), methods is None, _decoder(decoder, info), info),
         decoder=_decoder(decoder, info),
         severities=_severities(severities, info),
         seeds=_count("seeds", seeds, info.n_seeds),
@@ -73,6 +73,24 @@ def _methods(methods: Sequence[str] | None, info: ScenarioInfo) -> tuple[str, ..
         if name not in known:
             raise InputError(f"unknown method '{name}'{did_you_mean(name, known)} (neurodrift list)")
     return chosen
+
+
+def _fitting(arms: tuple[str, ...], default: bool, decoder: str, info: ScenarioInfo) -> tuple[str, ...]:
+    """The arms, those of the defaults that do not work on the decoder left out; InputError for one that was asked for."""
+    if decoder == info.decoder and set(arms) <= set(info.methods):
+        return arms
+    from ..adaptation import registry  # jax comes with it
+
+    fitting = []
+    for arm in arms:
+        spec = registry.METHODS.get(split_arm(arm)[0])
+        if spec is None or decoder not in registry.DECODERS or spec.fits(registry.DECODERS[decoder]):
+            fitting.append(arm)
+        elif not default:
+            fits = [name for name in info.decoders if name in registry.DECODERS and spec.fits(registry.DECODERS[name])]
+            advice = f"; use --decoder {' or '.join(fits)}" if fits else f"; {info.name} has no decoder for it"
+            raise InputError(f"'{arm}' does not work on the decoder {decoder}{advice}")
+    return tuple(fitting)
 
 
 def _registered_methods() -> Iterable[str]:

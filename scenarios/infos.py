@@ -18,7 +18,7 @@ METHODS = (
     "scratch20",
     "oracle",
 )
-DECODERS = ("csp_lda", "tangent_lr", "eegnet", "shallow")
+DECODERS = ("csp_lda", "tangent_lr", "mdm", "eegnet", "shallow")
 
 _simulated = functools.partial(
     ScenarioInfo,

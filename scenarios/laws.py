@@ -201,6 +201,21 @@ def predictions_are_finite_logits(case: Case) -> None:
     _require_finite(logits, "predict")
 
 
+def trials_of_no_weight_are_not_there(case: Case) -> None:
+    """Calibration trials of weight 0, which may be still to come, change no prediction, whatever they hold."""
+    x, y = case.x[:32], case.y[:32]
+    later = np.arange(32) >= 24
+    weight = jnp.asarray(~later, jnp.float32)
+    runs = []
+    for others in (1.0, -3.0):
+        seen = np.where(later[:, None, None], others * x[::-1], x).astype(np.float32)
+        calibration = Trials(jnp.asarray(seen), jnp.asarray(np.where(later, others < 0, y), jnp.int32), weight)
+        state, stream = case.component.init(case.decoder, case.variables, calibration, case.key), _stream(case)
+        step = _compiled(_adapter_step(case), state, jax.tree.map(lambda leaf: leaf[0], stream))
+        runs.append(_loop(step, state, stream)[1])
+    _require_same(*runs, "predictions with other calibration trials of weight 0", CLOSE)
+
+
 def predict_leaves_the_state_unchanged(case: Case) -> None:
     """Predicting is free: neither the state nor the next prediction notices."""
     state, (xs, _) = _start(case), _stream(case)
@@ -492,6 +507,7 @@ _PHYSICS = (
 LAWS: dict[str, tuple[Callable[[Case], None], ...]] = {
     "adapter": (
         predictions_are_finite_logits,
+        trials_of_no_weight_are_not_there,
         predict_leaves_the_state_unchanged,
         no_feedback_leaves_parameters_unchanged,
         adapter_same_key_same_numbers,

@@ -418,12 +418,16 @@ def _mean(kind: str, n_blocks: int) -> Callable[[Array, Array], Array]:
 
 
 def _calibration(kind: str, aligned: "Aligned", y: Array, past: Array, n_blocks: int) -> Trials:
-    """The trials of the past, each run recentred on the mean of the past: methods of the registry find one mean."""
+    """The trials of the past, each run recentred on the mean of the past: methods of the registry find one mean.
+
+    In the place of a later trial stands one of the past with weight 0: no method can look at what is to come.
+    """
     windows = aligned.windows
     if kind != "static":
         weight = jax.ops.segment_sum(past, aligned.run, aligned.means.shape[0])
         windows = by_block(sqrtm, n_blocks)(_mean(kind, n_blocks)(aligned.means, weight)) @ windows
-    return Trials(windows, y, past)
+    at = jnp.where(past > 0, jnp.arange(past.shape[0]), jnp.argmax(past > 0))
+    return Trials(windows[at], y[at], past)
 
 
 @functools.partial(jax.jit, static_argnames=("kind", "mean"))

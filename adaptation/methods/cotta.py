@@ -30,7 +30,7 @@ class CoTTA:
     memory: float = 0.999
     restore: float = 0.01
 
-    def start(self, gradients: Callable[[], Array], theta: Array, n_classes: int) -> CoTTAMemory:
+    def start(self, fisher: Callable[[], Array], theta: Array, n_classes: int) -> CoTTAMemory:
         return CoTTAMemory(theta)
 
     def step(self, memory: CoTTAMemory, theta: Array, adam: Adam, batch: Batch) -> tuple[CoTTAMemory, Array, Adam, Any]:

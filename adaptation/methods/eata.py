@@ -36,9 +36,8 @@ class EATA:
     novelty: float = 0.4
     anchor: float = 2000.0
 
-    def start(self, gradients: Callable[[], Array], theta: Array, n_classes: int) -> EATAMemory:
-        fisher = (gradients() ** 2).mean(0)
-        return EATAMemory(fisher, jnp.zeros(n_classes), jnp.zeros((), bool), jnp.zeros((), jnp.int32))
+    def start(self, fisher: Callable[[], Array], theta: Array, n_classes: int) -> EATAMemory:
+        return EATAMemory(fisher(), jnp.zeros(n_classes), jnp.zeros((), bool), jnp.zeros((), jnp.int32))
 
     def weights(self, memory: EATAMemory, p: Array) -> Array:
         """e^(E₀ - H) of the windows that are kept, 0 of the others (n_windows,); p (n_windows, n_classes)."""

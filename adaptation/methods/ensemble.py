@@ -10,6 +10,7 @@ from ...sim.keys import stream_key
 from ...sim.pytree import component, static
 from ..contract import Adapter, Decoder, Feedback, Trials, Variables
 from .composed import labels_used
+from .errors import heard_by
 from .gate import select
 from .testtime import is_network
 
@@ -125,8 +126,13 @@ class Ensemble:
 
     def update(self, state: EnsembleState, x: Array, feedback: Feedback) -> EnsembleState:
         """Note the members' votes on x, then let each learn."""
-        votes = select(jnp.isfinite(x).all(), state.votes.add(self._proba(state, x)), state.votes)
-        members = jax.vmap(lambda member: self.adapter.update(member, x, feedback))(state.members)
+        proba, decoded = self._proba(state, x), self.predict(state, x)
+        votes = select(jnp.isfinite(x).all(), state.votes.add(proba), state.votes)
+
+        def learn(member: Any, own: Array) -> Any:
+            return self.adapter.update(member, x, heard_by(feedback, own, decoded))
+
+        members = jax.vmap(learn)(state.members, proba)
         return EnsembleState(members, votes)
 
     def _proba(self, state: EnsembleState, x: Array) -> Array:
@@ -139,5 +145,5 @@ def _train(decoder: Any, align: Array, calibration: Trials, key: Array) -> Varia
     if not is_network(decoder):
         n = calibration.y.shape[0]
         drawn = jax.random.categorical(draw, jnp.log(calibration.weight), shape=(n,))
-        calibration = calibration._replace(weight=jnp.zeros(n).at[drawn].add(1.0))
+        calibration = calibration._replace(weight=jnp.zeros(n).at[drawn].add(calibration.weight.sum() / n))
     return decoder.fit(decoder.init(init)._replace(align=align), calibration, fit)

@@ -36,7 +36,7 @@ class InformationMaximisation:
     temperature: float = 1.0
     diversity: float = 0.0
 
-    def start(self, gradients: Callable[[], Array], theta: Array, n_classes: int) -> tuple[()]:
+    def start(self, fisher: Callable[[], Array], theta: Array, n_classes: int) -> tuple[()]:
         return ()
 
     def loss(self, logits: Array) -> Array:

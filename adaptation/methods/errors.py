@@ -64,6 +64,12 @@ class ErrorSigns:
         return memory, variables._replace(params={**variables.params, readout: learnt}), jnp.zeros((), bool)
 
 
+def heard_by(feedback: Feedback, own: Array, decoded: Array) -> Feedback:
+    """The feedback for a copy that would have answered ``own`` where the user met ``decoded``, logits (n_classes,) both:
+    a sign of an error about another answer says nothing of its own, and it hears none."""
+    return feedback._replace(error=jnp.where(own.argmax() == decoded.argmax(), feedback.error, -1))
+
+
 def sign_likelihood(
     predicted: Array, n_classes: int, false_positive: Array | float, miss: Array | float
 ) -> tuple[Array, Array]:

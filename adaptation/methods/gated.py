@@ -70,7 +70,7 @@ class Gated:
     def init(self, decoder: Decoder, variables: Variables, calibration: Trials, key: Array) -> GatedState:
         """The method's own start, asleep; the signal's mean and spread are those of the calibration."""
         x, _, weight = usable(calibration)
-        chart = CovarianceChart.create(jax.vmap(lambda x: regularised(covariance(x)))(x))
+        chart = CovarianceChart.create(jax.vmap(lambda x: regularised(covariance(x)))(x), weight=weight)
         centre, scale = jnp.zeros(()), jnp.ones(())
         if self.signal != "error":
             values = jax.vmap(lambda x: self._value(decoder, variables, chart.whitening, x))(x)

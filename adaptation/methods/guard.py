@@ -11,6 +11,7 @@ from ...sim.errors import InputError
 from ...sim.pytree import component, static
 from ..contract import Decoder, Feedback, Trials, Variables
 from .canary import LIVE, SHADOW, SOURCE, Evidence
+from .errors import heard_by
 from .gate import select, when
 from .likeness import Likeness
 from .quality import Quality
@@ -180,7 +181,7 @@ class Guard:
         sure = jax.nn.softmax(logits).max() >= self.least_confidence
         # Every method leaves a window aside that is not finite, yet hears of a session's end and of late labels.
         shown = jnp.where(fit & sure, x, jnp.nan)
-        told = feedback._replace(available=usable)
+        told = heard_by(feedback._replace(available=usable), self.adapter.predict(state.shadow, shown), logits)
         shadow = self.adapter.update(state.shadow, shown, told)
         finite = jnp.isfinite(x).all()
         state = state._replace(

@@ -33,7 +33,7 @@ class SAR:
     recovery: float = 0.2
     radius: float = 0.05
 
-    def start(self, gradients: Callable[[], Array], theta: Array, n_classes: int) -> SARMemory:
+    def start(self, fisher: Callable[[], Array], theta: Array, n_classes: int) -> SARMemory:
         return SARMemory(jnp.full((), -1.0), jnp.zeros((), jnp.int32))
 
     def step(self, memory: SARMemory, theta: Array, adam: Adam, batch: Batch) -> tuple[SARMemory, Array, Adam, Any]:

@@ -13,6 +13,7 @@ from ...sim.keys import stream_key
 from ...sim.pytree import component, static
 from ..contract import Decoder, Feedback, Trials, Variables
 from ..decoders.tangent import TangentLR
+from ..trials import usable
 from .gate import when
 
 M = TypeVar("M")
@@ -65,9 +66,9 @@ class Batch(NamedTuple):
 class Rule(Protocol[M]):
     """What to do with a batch of windows. ``theta`` (n_params,) are the parameters that move, in one vector."""
 
-    def start(self, gradients: Callable[[], Array], theta: Array, n_classes: int) -> M:
-        """Memory before the stream. ``gradients()`` (n_trials, n_params): of the log-likelihood of the class that
-        the decoder finds likeliest, one calibration trial a row."""
+    def start(self, fisher: Callable[[], Array], theta: Array, n_classes: int) -> M:
+        """Memory before the stream. ``fisher()`` (n_params,): mean square, over the calibration, of the gradient of
+        the log-likelihood of the class that the decoder finds likeliest."""
         ...
 
     def step(self, memory: M, theta: Array, adam: Adam, batch: Batch) -> tuple[M, Array, Adam, Any]:
@@ -117,12 +118,15 @@ class UnlabelledTraining:
         theta, merge = split(decoder, variables.params, self.moves)
         zeros, zero = jnp.zeros_like(theta), jnp.zeros((), jnp.int32)
 
-        def gradients() -> Array:
+        def fisher() -> Array:
+            trials = usable(calibration)
+
             def log_likelihood(theta: Array, x: Array) -> Array:
                 logits = decoder.apply(variables._replace(params=merge(theta)), x)
                 return jax.nn.log_softmax(logits)[jax.lax.stop_gradient(logits).argmax()]
 
-            return jax.lax.map(lambda x: jax.grad(log_likelihood)(theta, x), calibration.x)
+            rows = jax.lax.map(lambda x: jax.grad(log_likelihood)(theta, x), trials.x)
+            return trials.weight @ rows**2 / jnp.maximum(trials.weight.sum(), 1e-12)
 
         return UnlabelledMemory(
             x=jnp.zeros((self.n_windows, *calibration.x.shape[1:]), calibration.x.dtype),
@@ -130,7 +134,7 @@ class UnlabelledTraining:
             n_learnt=zero,
             source=theta,
             adam=Adam(zeros, zeros, zero),
-            rule=self.rule.start(gradients, theta, decoder.n_classes),
+            rule=self.rule.start(fisher, theta, decoder.n_classes),
             key=key,
             n_steps=zero,
         )

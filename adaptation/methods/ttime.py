@@ -31,7 +31,7 @@ class ImbalancePrior:
     confidence: float = 0.7
     c: float = 4.0
 
-    def start(self, gradients: Callable[[], Array], theta: Array, n_classes: int) -> Array:
+    def start(self, fisher: Callable[[], Array], theta: Array, n_classes: int) -> Array:
         return jnp.zeros(n_classes)
 
     def loss(self, counts: Array, logits: Array) -> tuple[Array, Array]:

@@ -42,13 +42,19 @@ class CovarianceChart:
     rate: float = 0.2
 
     @classmethod
-    def create(cls, covs: Array, limit: float = 3.0, rate: float = 0.2) -> "CovarianceChart":
-        """From the covariances (n_windows, n, n), V², of a calibration."""
+    def create(
+        cls, covs: Array, limit: float = 3.0, rate: float = 0.2, weight: Array | None = None
+    ) -> "CovarianceChart":
+        """From the covariances (n_windows, n, n), V², of a calibration; those of weight (n_windows,) 0 do not count."""
         if covs.ndim != 3 or covs.shape[0] < 2:
             raise InputError(f"covariances have shape {covs.shape}; wanted (n_windows, n, n), 2 windows or more")
-        whitening = inv_sqrtm(riemannian_mean(covs))
+        weight = jnp.ones(covs.shape[0], covs.dtype) if weight is None else weight
+        whitening = inv_sqrtm(riemannian_mean(covs, weight))
         distances = jax.vmap(log_distance, in_axes=(None, 0))(whitening, covs)
-        return cls(whitening=whitening, centre=distances.mean(), scale=distances.std(ddof=1), limit=limit, rate=rate)
+        n = weight.sum()
+        centre = weight @ distances / n
+        variance = weight @ (distances - centre) ** 2 / (n - n / jnp.maximum((weight > 0).sum(), 1))
+        return cls(whitening=whitening, centre=centre, scale=jnp.sqrt(variance), limit=limit, rate=rate)
 
     @property
     def tuned_by(self) -> str:

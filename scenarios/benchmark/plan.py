@@ -103,9 +103,7 @@ def make_plan(
                 methods=("frozen", *arms, "oracle"),
                 severities=(severity,) if severity is not None else (SCENARIOS.get(name, info.severities[-1]),),
                 seeds=seeds if seeds is not None else min(QUICK_SEEDS, info.n_seeds) if quick else None,
-                subjects=min(subjects or (QUICK_SUBJECTS if quick else info.n_subjects), info.n_subjects)
-                if info.kind == "recorded"
-                else subjects or (QUICK_SUBJECTS if quick else info.n_subjects),
+                subjects=_people(subjects, info, quick),
                 decoder=decoder,
                 data=None if secret is None else f"{HIDDEN}{secret.commitment}",
                 quick=quick,
@@ -159,6 +157,11 @@ def arms_of(methods: Sequence[str], budgets: Sequence[str], decoder: str) -> tup
             left_out[method] = f"it learns with the label budgets {', '.join(possible)}, none of which was asked for"
         arms.update({f"{method}{SEPARATOR}{one}": None for one in chosen})
     return tuple(arms), left_out
+
+
+def _people(subjects: int | None, info: ScenarioInfo, quick: bool) -> int:
+    wanted = (QUICK_SUBJECTS if quick else info.n_subjects) if subjects is None else subjects
+    return min(wanted, info.n_subjects) if info.kind == "recorded" else wanted
 
 
 def _needs(spec: Any) -> str:

@@ -35,7 +35,7 @@ def benchmark_verdict(results: Mapping[str, Any]) -> dict[str, Any]:
     headline = f"{said[0]}, mean {where}; the oracle {percent(oracle, 'gain', 'points', sign=True)}."
     sentences = [f"{sentence}." for sentence in said[1:]]
     sentences += _fixes(results, rows)
-    sure = [row for row in rows if row["gain"] > 0 and (row["p_holm"] or 1.0) < SIGNIFICANT]
+    sure = [row for row in rows if row["gain"] > 0 and row["p_holm"] is not None and row["p_holm"] < SIGNIFICANT]
     least = min(2.0 ** (1 - n) * len(rows), 1.0)  # everybody gains, exactly tested, before Holm has let any pass
     sentences.append(
         f"{len(sure)} of {len(rows)} arms gain on frozen beyond doubt (paired Wilcoxon over people, Holm over all)."
@@ -81,8 +81,10 @@ def _harm(rows: Sequence[Mapping[str, Any]]) -> str:
         return f"More than 1 point below frozen on average: {listed}."
     most = max(rows, key=lambda row: row["harm"])
     least = min(rows, key=lambda row: row["harm"])
+    if most["harm"] == 0:
+        return "None is more than 1 point below frozen in any session."
     return (
-        f"None is more than 1 point below frozen on average, but each loses that in some sessions: from "
+        "None is more than 1 point below frozen on average, but sessions lose as much: from "
         f"{number(least['harm'], 100, 0)} % of them ({least['title']}, {least['feedback']}) to "
         f"{number(most['harm'], 100, 0)} % ({most['title']}, {most['feedback']})."
     )

@@ -23,9 +23,9 @@ class Options:
     benchmark: Flag = False
     """run the benchmark"""
     methods: Names = None
-    """methods, module:attribute of your own, or METHOD@BUDGET, with commas between (default: two dozen)"""
+    """methods, module:attribute of your own, or METHOD@BUDGET, with commas between (default: all that learn differently)"""
     scenarios: Names = None
-    """scenarios, or SCENARIO=SEVERITY, with commas between (default: six)"""
+    """scenarios, or SCENARIO=SEVERITY, with commas between (default: eleven)"""
     budgets: Names = None
     """label budgets: none, errors, 10, 20, delayed, full (default: all that mean something for a method)"""
     decoder: Name = None

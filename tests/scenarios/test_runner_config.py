@@ -39,6 +39,8 @@ def test_whole_and_decimal_severities_are_one_configuration():
         ({"methods": ["frozn"]}, "unknown method 'frozn', did you mean 'frozen'"),
         ({"methods": []}, "no method"),
         ({"decoder": "eegnett"}, "did you mean 'eegnet'"),
+        ({"methods": ["mdm_adaptive"]}, "'mdm_adaptive' does not work on the decoder csp_lda; use --decoder mdm"),
+        ({"methods": ["ttime_ens", "pcovmean"], "decoder": "mdm"}, "'pcovmean' does not work on the decoder mdm"),
         ({"severities": [float("nan")]}, "severity nan"),
         ({"severities": [99]}, "wanted 0 to 8 cm"),
         ({"seeds": 0}, "--seeds is 0: wanted 1 or more"),
@@ -53,6 +55,18 @@ def test_what_cannot_be_is_refused_with_the_fix(choice, said):
         make_config("mi_cap_shift", INFO, **choice)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_defaults_that_do_not_work_on_the_decoder_are_left_out_and_the_bounds_stay():
+    config = make_config("mi_cap_shift", INFO, decoder="mdm")
+    assert {"frozen", "ea", "riemann", "oracle"} <= set(config.methods) < set(INFO.methods)
+
+
+def test_every_method_works_on_a_decoder_of_some_scenario():
+    from neurodrift.adaptation.registry import DECODERS, METHODS
+
+    offered = [DECODERS[name] for name in INFO.decoders]
+    assert [name for name, spec in METHODS.items() if not any(spec.fits(decoder) for decoder in offered)] == []
 
 
 def test_an_unknown_scenario_is_answered_with_the_nearest():
