@@ -76,7 +76,7 @@ def _methods(methods: Sequence[str] | None, info: ScenarioInfo) -> tuple[str, ..
 
 
 def _fitting(arms: tuple[str, ...], default: bool, decoder: str, info: ScenarioInfo) -> tuple[str, ...]:
-    """The arms, those of the defaults that do not work on the decoder left out; InputError for one that was asked for."""
+    """The arms, but for defaults that do not work on the decoder; InputError for one that was asked for."""
     if decoder == info.decoder and set(arms) <= set(info.methods):
         return arms
     from ..adaptation import registry  # jax comes with it

@@ -23,7 +23,7 @@ class Options:
     benchmark: Flag = False
     """run the benchmark"""
     methods: Names = None
-    """methods, module:attribute of your own, or METHOD@BUDGET, with commas between (default: all that learn differently)"""
+    """methods, module:attribute of your own, or METHOD@BUDGET, with commas between (default: one of each rule)"""
     scenarios: Names = None
     """scenarios, or SCENARIO=SEVERITY, with commas between (default: eleven)"""
     budgets: Names = None
