@@ -42,6 +42,7 @@ from neurodrift.scenarios.tables import markdown_table
 HERE = Path(__file__).parent / "results"
 TUTORIAL = HERE / "tutorial_command.txt"
 MONKEY = "ibci_monkey"
+RECORDED_TRANSFERS = ("transfer_sleep", "transfer_erp")
 
 # The electrode-shift experiment that mi_cap_shift follows: 16 subjects, CSP + LDA from 80 trials, % correct, standard
 # error about 2.5 points. Columns: our method, then accuracy by shift in cm.
@@ -54,7 +55,7 @@ REFERENCE = {
 }
 
 # Pages that a benchmark writes by its own --page.
-STANDALONE = ("compression", "federated")
+STANDALONE = ("compression", "federated", "domain_invariance", "few_trials")
 
 # What we set out to reach on two cores: of the ratio where it starts with x, of our figure otherwise.
 GOALS = {
@@ -152,9 +153,9 @@ def main() -> None:
             (HERE / f"{name}.md").write_text(control(results) + more, encoding="utf-8")
             continue
         words = ["run", name, "--out", str(chosen.runs / name), "--jobs", str(chosen.jobs)]
-        if name == MONKEY:
+        if name == MONKEY or name in RECORDED_TRANSFERS:
             if chosen.data is None:
-                print(f"{MONKEY} left out: it needs --data, the published session's file", file=sys.stderr)
+                print(f"{name} left out: it needs --data, recordings that are not part of the package", file=sys.stderr)
                 continue
             words += ["--data", str(chosen.data)]
         if neurodrift(words + ["--quick"] * chosen.quick) != 0:
@@ -261,6 +262,10 @@ def page(results: Mapping[str, Any]) -> str:
     """The Markdown page of one run."""
     if results["scenario"] in INTRACORTICAL:
         return intracortical(results, HERE)
+    if "transfers" in results:
+        from transfer_page import transfer  # beside this file
+
+        return transfer([results], HERE)
     if results["kind"] == "closed":
         from closed_page import closed  # beside this file
 

@@ -20,7 +20,8 @@ from ..adaptation.methods.lora import LowRank
 from ..adaptation.preprocessing import Preprocessing, compressed
 from ..adaptation.transfer.card import Card
 from ..adaptation.transfer.channels import map_channels
-from ..adaptation.transfer.checkpoint import load_checkpoint, save_checkpoint
+from ..adaptation.transfer.checkpoint import save_checkpoint
+from ..adaptation.transfer.zoo import find_checkpoint
 from ..sim.builders import motor_imagery_plant
 from ..sim.errors import InputError
 from ..sim.head.montage import make_montage
@@ -54,7 +55,8 @@ def run_calibrate(
     seed: int = 0,
     out: str | Path,
 ) -> dict[str, Any]:
-    """Calibrate the checkpoint ``start`` on the first ``n_trials`` trials of ``source``; what came of it, as JSON.
+    """Calibrate the checkpoint ``start`` (a name of the zoo, or a path) on the first ``n_trials`` trials of ``source``;
+    what came of it, as JSON.
 
     source: "simulated:NUMBER", "embedded:NAME" or a file, whose ``events`` begin trials of ``tmin`` to ``tmax`` s.
     layers: which move, a name of ``REACHES``. Three decoders are compared: trained on these trials alone, the
@@ -69,7 +71,7 @@ def run_calibrate(
     out = Path(out)
     if not out.parent.is_dir():
         raise InputError(f"--out is {out}: there is no folder {out.parent}; make it first")
-    checkpoint = load_checkpoint(start)
+    checkpoint = find_checkpoint(str(start))
     decoder, card = checkpoint.decoder, checkpoint.card
     recording = (
         _simulated(source, n_trials, seed) if source.startswith(SIMULATED) else _read(source, events, tmin, tmax)

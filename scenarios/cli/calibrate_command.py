@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import tyro
 
 from .main import OK
-from .parsing import Argument, Flag, Name
+from .parsing import Argument, Flag
 
 
 @dataclasses.dataclass
@@ -21,8 +21,8 @@ class Options:
 
     file: Argument[Annotated[str, tyro.conf.arg(metavar="FILE")]] = "simulated:1"
     """whose trials (default: a simulated person)"""
-    start: Name = None
-    """the checkpoint to begin from, of neurodrift pretrain or of the zoo (neurodrift list)"""
+    start: str = "eegnet-mi-virtual"
+    """the checkpoint to begin from, a name of neurodrift list or a path, as of neurodrift pretrain"""
     events: Annotated[str | None, tyro.conf.arg(metavar="T1=left,T2=right", help_behavior_hint="")] = None
     """which annotation of a file begins a trial of which class"""
     tmin: float = 0.5
@@ -47,11 +47,6 @@ def execute(options: Options) -> int:
     from ...sim.errors import InputError
     from .replay_command import parse_events
 
-    if options.start is None:
-        raise InputError(
-            "--start is missing: give a checkpoint, such as one of neurodrift pretrain; without one there is nothing "
-            "to calibrate"
-        )
     if not options.tmin < options.tmax:
         raise InputError(f"--tmin {options.tmin:g} --tmax {options.tmax:g}: wanted tmin before tmax, in seconds")
     named = re.fullmatch(r"(simulated|embedded|eegbci):.*", options.file)
