@@ -114,7 +114,7 @@ def run(here: World, decoder: EEGNet, name: str, weight: float, seed: int, epoch
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder for finished trainings and results.json")
-    parser.add_argument("--seeds", type=int, default=5, help="network seeds of the results")
+    parser.add_argument("--seeds", type=int, default=5, help="network seeds of the results; 0 to choose weights only")
     parser.add_argument("--page", type=Path, help="also write the results as a page of the documentation")
     parser.add_argument("--quick", action="store_true", help="few people, two epochs: to see it work")
     chosen = parser.parse_args()
@@ -145,14 +145,28 @@ def main() -> None:
 
     # population 0 chooses the weights, population 1 has the results
     chosen_weight = {"supervised": 0.0}
+    dose = [training(0, "supervised", 0.0, 100)]
     for name in PENALTIES:
         tried = {w: training(0, name, w, 100) for w in WEIGHTS[name]}
+        dose += tried.values()
         chosen_weight[name] = max(tried, key=lambda w: np.mean([tried[w][who]["accuracy"] for who in GROUPS]))
     rows = [
         training(1, name, chosen_weight[name], seed)
         for seed in range(chosen.seeds) for name in ("supervised", *PENALTIES)
     ]  # fmt: skip
-    results = {"sizes": sizes._asdict(), "weights": chosen_weight, "n_seeds": chosen.seeds, "table": table(rows)}
+    if not rows:
+        return
+    results = {
+        "sizes": sizes._asdict(), "weights": chosen_weight, "n_seeds": chosen.seeds, "table": table(rows),
+        "dose": [
+            {k: row[k] for k in ("strategy", "weight")}
+            | {
+                f"{who}_{k}": float(np.mean(v)) * (100 if k == "accuracy" else 1)
+                for who in GROUPS for k, v in row[who].items()
+            }
+            for row in dose
+        ],
+    }  # fmt: skip
     (chosen.out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     if chosen.page is not None:
         chosen.page.write_text(page(results), encoding="utf-8")
@@ -232,12 +246,31 @@ people were one is in the last column) and proxy A-distance (0: no linear classi
 
 {tables}
 
+## What weight buys
+
+The people on whom weights were chosen, one network seed: stronger penalties, less discrepancy, and what it costs.
+
+{_dose(results["dose"])}
+
 ## How it was made
 
 ```bash
 python benchmarks/domain_invariance.py --out FOLDER --seeds {n_seeds} --page docs/results/domain_invariance.md
 ```
 """
+
+
+def _dose(rows: list[dict[str, Any]]) -> str:
+    head = ["", "weight", *(f"{what}, {who}" for who in GROUPS for what in ("accuracy", "MMD²", "A-distance"))]
+    body = [
+        [TITLES[row["strategy"]], f"{row['weight']:g}"]
+        + [
+            f"{row[f'{who}_{m}']:.{1 if m == 'accuracy' else 3}f}"
+            for who in GROUPS for m in ("accuracy", "mmd", "a_distance")
+        ]
+        for row in rows
+    ]  # fmt: skip
+    return "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *body])
 
 
 def _verdict(title: str, rows: list[dict[str, Any]]) -> str:

@@ -13,6 +13,6 @@ def _run(module: str, quick: bool) -> list[Row]:
     return importlib.import_module(f".{module}", __package__).bench(quick)
 
 
-_NAMES = ("decoders", "adaptation", "environment", "physics", "brains", "session", "learning", "control")
+_NAMES = ("decoders", "adaptation", "environment", "physics", "brains", "session", "learning", "control", "people")
 BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {name: functools.partial(_run, name) for name in _NAMES}
 """Each takes ``quick`` (fewer repetitions) and gives one row per figure."""
