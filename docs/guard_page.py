@@ -15,7 +15,7 @@ from neurodrift.scenarios.tables import markdown_table
 
 NAME = "guard"
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "guard_harm.py"
-PLANTS = {"mi_null": "0", "mi_cap_shift": "1,2"}
+PLANTS = {"mi_null": "0", "mi_cap_shift": "2"}
 """Scenarios, and the severities of each."""
 ARMS = ("ea", "ea_guarded", "riemann", "riemann_guarded")
 COLUMNS = ("accuracy_post_all", "gain", "harm", "harm_5pp", "harm_worst")
