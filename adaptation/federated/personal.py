@@ -1,10 +1,10 @@
 """What a new person puts in the place of what stayed at the sites: feature statistics of their own windows."""
 
 import jax
-import jax.numpy as jnp
 from jax import Array
 
 from ..contract import Decoder, Variables
+from ..methods.testtime import pooled
 
 
 def own_statistics(decoder: Decoder, variables: Variables, x: Array) -> Variables:
@@ -14,10 +14,5 @@ def own_statistics(decoder: Decoder, variables: Variables, x: Array) -> Variable
     """
     for _ in variables.stats:
         own = jax.vmap(lambda x, v=variables: decoder.moments(v, x))(x)
-
-        def together(part: dict[str, Array]) -> dict[str, Array]:
-            mean = part["mean"].mean(0)
-            return {"mean": mean, "var": part["var"].mean(0) + jnp.mean((part["mean"] - mean) ** 2, 0)}
-
-        variables = variables._replace(stats={name: together(part) for name, part in own.items()})
+        variables = variables._replace(stats={name: pooled(part) for name, part in own.items()})
     return variables
