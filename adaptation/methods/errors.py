@@ -65,7 +65,7 @@ class ErrorSigns:
 
 
 def heard_by(feedback: Feedback, own: Array, decoded: Array) -> Feedback:
-    """The feedback for a copy that would have answered ``own`` where the user met ``decoded``, both logits (n_classes,):
+    """The feedback for a copy that would have answered ``own`` where the user met ``decoded``, logits (n_classes,):
     a sign of an error about another answer says nothing of its own, and it hears none."""
     return feedback._replace(error=jnp.where(own.argmax() == decoded.argmax(), feedback.error, -1))
 
