@@ -211,7 +211,7 @@ def recorded_people(folder: str, n_seeds: int, notify: Callable[[str], None]) ->
 # Augmentation ---------------------------------------------------------------------------------------------------------
 
 N_COPIES = 4
-AUGMENTED = ("csp_lda", "tangent_lr")
+AUGMENTED = ("csp_lda",)
 
 
 def augmentations(sources: Trials) -> dict[str, Any]:
@@ -406,7 +406,9 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=16, help="users (16)")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--data", type=Path, help="of EEGMMIDB, for recorded")
-    parser.add_argument("--decoders", default=",".join(AUGMENTED), help="for augment, with commas between")
+    parser.add_argument(
+        "--decoders", default=",".join(AUGMENTED), help="for augment, csp_lda,tangent_lr with commas between (csp_lda)"
+    )
     parser.add_argument("--json", action="store_true", help="rows as JSON instead of a table")
     chosen = parser.parse_args()
     if chosen.part == "recorded" and chosen.data is None:

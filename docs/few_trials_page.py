@@ -37,7 +37,7 @@ representations, those of the same network before training, or no network's at a
 The same with one subject left out at a time: five train the network (225 windows), the sixth brings 10 or 20 labelled
 trials and 25 to be answered; a seed is an order of that person's trials. Penalties are none chosen here.""",
     "augment": """\
-Decoders of the user's own trials alone, with four draws of each trial beside it at no more weight in all. Only the
+CSP + LDA of the user's own trials alone, with four draws of each trial beside it at no more weight in all. Only the
 generative model knows other people: a Gaussian for each class over whitened log-covariances of the 16. Accuracy, and
 below it what the draws change; *hurts* is the share of users who lose more than a point.""",
     "meta": """\
@@ -68,7 +68,7 @@ number of rows. Chance is 50. Losses are in the tables.
 ## How it was made
 
 ```bash
-python docs/{NAME}_page.py --data FOLDER   # of S001, S007, S049, S062, S070, S094
+python docs/{NAME}_page.py                 # --data FOLDER adds EEGMMIDB's S001, S007, S049, S062, S070, S094
 ```
 
 People, channels, seeds and what was chosen on whom: `benchmarks/{NAME}.py`, whose parts can be run one by one.
@@ -116,7 +116,7 @@ def _differences(found: Mapping[str, Any]) -> Iterator[list[str]]:
 
 
 def _name(arm: str) -> str:
-    return ARMS.get(arm, arm)
+    return ARMS.get(arm, arm.replace("csp_lda, none", "CSP + LDA alone").replace("csp_lda, ", ""))
 
 
 def _p(p: float) -> str:

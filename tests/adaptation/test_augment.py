@@ -102,6 +102,7 @@ def test_a_turned_cap_sees_a_source_as_the_leadfield_at_the_new_places_does(shif
     assert np.abs(elsewhere - recorded).max() > 0.03 * np.abs(recorded).max()  # thirty times the tolerance
 
 
+@pytest.mark.slow
 def test_a_larger_shift_changes_windows_more(shift):
     trials = trials_of(n=16)
     draw = jax.jit(lambda shift: shift(trials, jax.random.key(0)).x)

@@ -186,7 +186,7 @@ def accuracy(variables, trials):
     "learner",
     [
         pytest.param(ANIL(outer_rate=0.03), id="anil"),
-        pytest.param(Reptile(rate=1.0), id="reptile"),
+        pytest.param(Reptile(rate=1.0), id="reptile", marks=pytest.mark.slow),
         pytest.param(MAML(outer_rate=0.03), id="maml", marks=pytest.mark.slow),
         pytest.param(MAML(first_order=True, outer_rate=0.03), id="fomaml", marks=pytest.mark.slow),
     ],
