@@ -49,7 +49,8 @@ def benchmark_verdict(results: Mapping[str, Any]) -> dict[str, Any]:
 def _gain(asked: str, row: Mapping[str, Any]) -> str:
     p = row.get("p_holm")
     tested = "" if p is None else f" (Holm p {'< 0.001' if p < 0.001 else f'= {p:.3f}'})"
-    return f"{asked} {row['title']} gains most on frozen: {percent(row, 'gain', 'points', sign=True)}{tested}"
+    does = "gains most on" if row["gain"] > 0 else "is the best, and no better than"
+    return f"{asked} {row['title']} {does} frozen: {percent(row, 'gain', 'points', sign=True)}{tested}"
 
 
 def _fixes(results: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -237,6 +237,12 @@ def test_the_verdict_names_the_best_and_who_lost(results):
     assert results["verdict"]["sentences"][-1].startswith("More than 1 point below frozen on average: TENT (0 labels)")
 
 
+def test_the_best_of_those_who_lose_is_not_said_to_gain(results):
+    rows = [{**row, "gain": -0.02} for row in results["leaderboard"]]
+    said = benchmark_verdict({**results, "leaderboard": rows})["headline"]
+    assert "is the best, and no better than frozen: \u22122.0 points" in said
+
+
 def test_the_verdict_says_who_loses_where_nothing_drifts(results):
     places = [{**p, "gain": -0.03 if (p["arm"], p["scenario"]) == ("ea@none", FRESH) else 0.0} for p in results["map"]]
     said = benchmark_verdict({**results, "map": places})["sentences"]
