@@ -41,9 +41,9 @@ def recalibration(results: Mapping[str, Any], folder: Path) -> str:
         "# Recalibration: which method, under which drift, for how many labels",
         quick if results["quick"] else "",
         f"Decoder `{results['decoder']}`. Each trial is predicted before anything is learnt from it; hyper-parameters "
-        "are the literature's or, as fine-tuning's rate, the online readout's ridge and the guards' thresholds, chosen on "
-        "synthetic streams and other recordings, none on these scenarios; fine-tuning waits for ten labels, so that with "
-        "ten or twenty it takes a step or a few; every person and "
+        "are the literature's or, as fine-tuning's rate, the online readout's ridge and the guards' thresholds, chosen "
+        "on synthetic streams and other recordings, none on these scenarios; fine-tuning waits for ten labels, so that "
+        "with ten or twenty it takes a step or a few; every person and "
         "severity is simulated or replayed alike for all methods. None of this is evidence about patients.",
         "## Verdict",
         verdict["headline"],

@@ -40,8 +40,8 @@ GLOSSARY = (
     (
         "Recovery",
         "Trials until 90 % of what there was above chance is back: Kaplan and Meier's median over all drifting "
-        "streams, or how many came back where that is less than half. Means of 20 trials get there by luck too, the more "
-        "so where little was lost or the loss comes slowly: frozen's recovery is the floor to read the others by.",
+        "streams, or how many came back where that is less than half. Means of 20 trials get there by luck too, the "
+        "more so where little was lost or the loss comes slowly: frozen's recovery is the floor to read the others by.",
     ),
     (
         "Harm",
