@@ -228,9 +228,10 @@ def page(results: dict[str, Any]) -> str:
 
 Virtual people imagining the left or the right hand (simulated; head, rhythm, noise and drift randomised), EEGNet-4,2 on
 31 channels and 2 s at 83 Hz, everybody aligned by the mean covariance of their own trials. {sizes["n_source"]} people
-train with labels and {sizes["n_target"]} without, {sizes["n_trials"]} trials each, {sizes["n_epochs"]} epochs of
-minibatches of 4 + 4 people; {results["n_seeds"]} network seeds. The decoder is judged frozen. Weights of the penalties
-({weights}) were chosen, out of two each, by accuracy on other people with another network seed.
+train with labels and {sizes["n_target"]} without, {sizes["n_trials"]} trials each, {sizes["n_epochs"]} epochs,
+{sizes["n_epochs"] * sizes["n_source"] * sizes["n_trials"] // 64} minibatches of 4 + 4 people in all; {n_seeds} network
+seeds. These are short trainings, in which a seed may hardly learn. The decoder is judged frozen. Weights of the
+penalties ({weights}) were chosen, out of two each, by accuracy on other people with another network seed.
 
 ## Verdict
 
