@@ -245,6 +245,25 @@ def test_the_calibration_of_the_how_to_is_no_worse_than_the_checkpoint_and_knows
     assert made["expected"].lo <= made["found"]["fine-tuned"] <= made["expected"].hi
 
 
+@pytest.mark.slow
+def test_the_compressed_decoder_of_the_how_to_decides_as_its_teacher_in_a_fraction_of_the_bytes(
+    examples, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    made = runpy.run_path(str(examples / "compress.py"))
+    accuracy = made["accuracy"]
+    assert accuracy["teacher"] > 0.8
+    assert accuracy["8 bits"] > accuracy["teacher"] - 0.1
+    assert made["ratio"] > 5
+
+
+def test_the_sites_of_the_how_to_learn_and_the_hostile_ones_are_named(examples):
+    made = runpy.run_path(str(examples / "federated.py"))
+    assert made["accuracy"] > 0.7
+    assert {"site 1", "site 4"} <= set(made["refused"])
+    assert made["refused"]["site 4"] == "not finite"
+
+
 def test_the_monitor_of_the_how_to_sees_the_drift(examples):
     alarm = runpy.run_path(str(examples / "monitors.py"))["alarm"]
     assert 100 <= alarm[0] < 150
