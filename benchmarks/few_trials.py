@@ -186,14 +186,14 @@ def pretrain_on(net: Encoder, pool: Array, places: Array, seed: int, facts: dict
 
 
 def recorded_people(folder: str, n_seeds: int, notify: Callable[[str], None]) -> tuple[Right, dict[str, Any]]:
-    """The same on EEGMMIDB, one subject left out; a seed is an order of their trials. Penalties are the simulated
-    people's choice, so that nothing is chosen on these six."""
+    """The same on EEGMMIDB, one subject left out; a seed is an order of their trials. Penalties are scikit-learn's
+    default, so that nothing is chosen on these six."""
     everybody = [recorded(folder, name, "eegnet") for name in SUBJECTS]
     whole = jax.tree.map(lambda *a: jnp.stack(a), *(trials for trials, _ in everybody))
     spectrogram = Spectrogram.create(whole.x.shape[-1], everybody[0][1])
     places = make_montage(CHANNELS).positions[: len(CHANNELS)]
     net = Encoder(n_freqs=len(spectrogram.freqs))
-    penalties = {"masked": 1e-2, "random": 1e-2, "band power": 1e-2, "spectrogram": 1e-2}
+    penalties = dict.fromkeys(PROBES, 1.0)
     found: dict[str, list[np.ndarray]] = {arm: [] for arm in PROBES}
     facts: dict[str, Any] = {"loss": [], "penalties": penalties}
     for held, name in enumerate(SUBJECTS):

@@ -95,6 +95,9 @@ def _section(found: Mapping[str, Any]) -> str:
     if "loss" in found["facts"]:
         before, after = (sum(pair[i] for pair in found["facts"]["loss"]) / len(found["facts"]["loss"]) for i in (0, 1))
         head += f" The loss falls from {before:.2f} to {after:.2f}."
+    if "penalties" in found["facts"]:
+        chosen = ", ".join(f"{c:g} for {_name(arm)}" for arm, c in found["facts"]["penalties"].items())
+        head += f" C of the regressions: {chosen}" + (" (of 0.001, 0.01 and 0.1)." if name == "masked" else ".")
     return f"{head}\n\n{verdict(found)}\n\n{_markdown(_accuracies(found))}\n\n{_markdown(_differences(found))}"
 
 
