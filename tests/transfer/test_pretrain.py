@@ -77,15 +77,6 @@ class Drawn:
         return Trials(x, y, jnp.ones((N_PEOPLE, N_TRIALS)))
 
 
-@pytest.fixture(autouse=True, scope="module")
-def quick_compilation():
-    """What is compiled here runs once."""
-    before = jax.config.jax_disable_most_optimizations  # type: ignore[attr-defined]
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
-
-
 SIZES = {"people_per_batch": 2, "trials_per_person": 6}
 KEY = jax.random.key(0)
 
