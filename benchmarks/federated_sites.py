@@ -5,8 +5,9 @@
 Ten sites in one process, each a group of virtual people with local training of its own; nothing here shows what a
 network between hospitals would do. Motor imagery, the channels over motor cortex, 3 s at 83 Hz, 60 trials a person,
 three people a site. A small EEGNet. Held-out people are aligned by their first 20 windows and decoded on the other 40;
-where feature statistics stay at the sites, those of the same 20 windows take their place. Each seed draws other people,
-sites, first weights and orders. Rates, rounds and clipping are guesses: nothing was tuned, here or elsewhere.
+where feature statistics stay at the sites, those of the same 20 windows take their place. Each seed divides the
+same people into sites and held-out ones anew, with other first weights and orders. Rates, rounds and clipping are
+guesses: nothing was tuned, here or elsewhere.
 """
 
 import argparse
@@ -363,7 +364,9 @@ Simulated: ten sites in one process, each three virtual people with real local t
 federation does to a decoder, not what a network between hospitals does. Motor imagery, left against right, the channels
 over motor cortex, 3 s at 83 Hz, 60 trials a person, a small EEGNet. Held-out people are aligned by their first
 {N_CALIBRATION} windows, without labels, and decoded on 40 others; where feature statistics stay at the sites, those of
-the same windows take their place. Each repetition draws other people, sites and first weights. No setting was tuned.
+the same windows take their place. Each repetition divides the same people anew and draws first weights.
+No setting was tuned.
+A person held out in several repetitions counts in each, so that intervals are somewhat too narrow.
 
 ## Verdict
 

@@ -2,8 +2,8 @@
 
     python benchmarks/implant_compression.py [--people 64] [--train 40] [--seeds 5] [--json] [--choose]
 
-Simulated motor imagery, 31 channels, 3 s at 83 Hz, 60 trials a person. Each seed draws other people to train on,
-other first weights and another order of trials. A person never seen is aligned by their first 20 windows, without
+Simulated motor imagery, 31 channels, 3 s at 83 Hz, 60 trials a person. Each seed divides the same people anew,
+with other first weights and another order of trials. A person never seen is aligned by their first 20 windows, without
 labels, and decoded on the other 40; "refitted" has the readout recalibrated on the 20 with their labels. Settings were
 chosen with --choose, on another population; the table is of people that nothing was chosen on.
 """
@@ -174,9 +174,11 @@ def page(rows: dict[str, dict[str, Any]]) -> str:
 # Compression for implants
 
 Simulated. EEGNet-8,2 trained on many virtual people, and what is left of it when it is distilled, pruned and put into
-8-bit integers, on {n_people} people never seen, {n_seeds} times over with other people to train on. Motor imagery, left
+8-bit integers, on {n_people} people not trained on, {n_seeds} times over with the same people divided
+anew. Motor imagery, left
 against right, 31 channels, 3 s at 83 Hz. A person is aligned by their first {N_CALIBRATION} windows, without labels,
 and decoded on 40 others. Nothing was chosen on these people.
+A person held out in several repetitions counts in each, so that intervals are somewhat too narrow.
 
 ## Verdict
 

@@ -1,7 +1,7 @@
 """``neurodrift calibrate``: ten or twenty trials of a new user make a checkpoint their own, and say how good it is."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -78,7 +78,7 @@ def run_calibrate(
     )
     everything = prepared(recording, card)
     few, later = (jax.tree.map(lambda a, s=s: a[s], everything) for s in (slice(n_trials), slice(n_trials, None)))
-    _check(recording, few, n_trials)
+    _check(recording, few, n_trials, card.class_names)
     arms = _arms(decoder, checkpoint.variables, few, later, card, FewTrials(reach=REACHES[layers]), seed)
     variables, found, tuned = arms
     metrics = {k: found["fine-tuned"][k] for k in ("accuracy", "lo", "hi")}
@@ -207,12 +207,12 @@ def _record(number: int, n_trials: int, seed: int) -> tuple[Array, Array]:
     return jax.jit(recorded)(key)
 
 
-def _check(recording: Recording, few: Trials, n_trials: int) -> None:
+def _check(recording: Recording, few: Trials, n_trials: int, class_names: Sequence[str]) -> None:
     if len(few.y) < n_trials:
         raise InputError(f"{recording.source} has {len(few.y)} trials but --trials is {n_trials}: record more")
-    counts = np.bincount(np.asarray(few.y), minlength=len(recording.class_names))
+    counts = np.bincount(np.asarray(few.y), minlength=len(class_names))
     if counts.min() < 3:
-        short = recording.class_names[int(counts.argmin())]
+        short = class_names[int(counts.argmin())]
         raise InputError(
             f"the first {n_trials} trials hold {counts.min()} of one class, such as {short!r}; at least 3 of each are "
             "needed: calibrate with classes in turn"

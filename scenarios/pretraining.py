@@ -149,7 +149,8 @@ def _drawn(draw: VirtualPeople, key: Array) -> Trials:
 
 
 def _preprocessing(spec: registry.DecoderSpec, seconds: float) -> dict[str, Any]:
-    return {"l_freq": spec.l_freq, "h_freq": spec.h_freq, "window_s": seconds, "alignment": spec.alignment}
+    aligned = "euclidean"  # by pretrain, whatever the decoder
+    return {"l_freq": spec.l_freq, "h_freq": spec.h_freq, "window_s": seconds, "alignment": aligned}
 
 
 def _recorded(recipe: Recipe) -> tuple[Trials, Trials, Decoder, dict[str, Any]]:

@@ -61,7 +61,7 @@ STRATEGIES: Mapping[str, StrategySpec] = {
     for spec in (
         StrategySpec("supervised", "pooled people, cross-entropy alone", lambda weight: Supervised(), 0.0),
         StrategySpec(
-            "mmd", "features of one distribution (DAN)", lambda weight: Supervised(penalty=MMD(), weight=weight), 1.0
+            "mmd", "features of one distribution (DAN)", lambda weight: Supervised(penalty=MMD(), weight=weight), 0.3
         ),
         StrategySpec(
             "coral", "features of one covariance (Deep CORAL)",
@@ -69,7 +69,7 @@ STRATEGIES: Mapping[str, StrategySpec] = {
         ),
         StrategySpec(
             "dann", "features that do not tell who it is (DANN)",
-            lambda weight: Supervised(penalty=DANN(), weight=weight), 1.0,
+            lambda weight: Supervised(penalty=DANN(), weight=weight), 0.1,
         ),
         StrategySpec(
             "mcc", "predictions that do not hesitate (MCC)",

@@ -116,7 +116,10 @@ class NewUser:
 
 NOTES = (
     "Every arm sees the same first trials of the user and answers the same later ones; what is aligned follows the "
-    "mean covariance trial by trial, each trial transformed by what is known when it comes.",
+    "mean covariance trial by trial, each trial transformed by what is known when it comes. From scratch keeps the "
+    "scale of its own labelled trials: part of what aligned and fine-tuned are above it is that they follow. The first "
+    "of several orders of a recording is that in which it happened; in the others its trials are shuffled, so that "
+    "earlier and later are then an order and no time.",
     "Networks are fine-tuned in all layers with half the learning rate; tangent space and CSP refit the readout, the "
     "tangent space's penalty centred on the source's readout.",
     "The oracle is tuned on all trials of the user but the fifth that it answers, and aligned by all: no user has it.",

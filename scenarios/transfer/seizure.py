@@ -109,7 +109,8 @@ NOTES = (
     "flag is up where the mean probability of the last 5 s is above .9. Seizures are detected within 30 s of their "
     "onset; alarms while one is coming on, and in the 10 s after it, are not false.",
     "Twenty seizures an hour, a bad hour rather than a usual day; false alarms are of the time outside seizures.",
-    "Every patient's scale is that of the first five minutes, unlabelled; frozen keeps the source's.",
+    "From scratch stands on the scale of the first five minutes, unlabelled; aligned and fine-tuned follow it from "
+    "there, which is part of what they are above it; frozen keeps the source's.",
 )
 
 

@@ -188,7 +188,7 @@ def everybody(folder: str | None) -> dict[str, tuple[Night, Night]]:
     if folder is None:
         raise InputError(
             "transfer_sleep stages recorded nights, which are not part of the package; give the folder of their "
-            "features (SC4001E0.npz and so on, with X and y) with --data FOLDER, or run transfer_sleep_model"
+            "features (SC4001E0.npz and so on, with X and y) with --data FOLDER"
         )
     return _read(str(Path(folder).expanduser()))
 

@@ -186,11 +186,11 @@ def test_a_temperature_of_twenty_trials_mends_what_is_too_sure_and_leaves_what_i
         return expected_calibration_error(calibration_bins(proba, y[:, 20:].ravel()))
 
     after = {}
-    for sure in (1.0, 3.0):
-        logits = sure * z
+    for factor in (1.0, 3.0):
+        logits = factor * z
         both = np.stack([-logits, logits], -1)[:, :20] / 2
         found = fit(jnp.asarray(both, jnp.float32), jnp.asarray(y[:, :20]), jnp.ones((200, 20)))
-        after[sure] = error(logits, 1.0), error(logits, np.asarray(found)[:, None])
+        after[factor] = error(logits, 1.0), error(logits, np.asarray(found)[:, None])
     assert after[1.0][1] < after[1.0][0] + 0.03
     assert after[3.0][1] < 0.5 * after[3.0][0]
 
