@@ -213,7 +213,7 @@ def trials_of_no_weight_are_not_there(case: Case) -> None:
         state, stream = case.component.init(case.decoder, case.variables, calibration, case.key), _stream(case)
         step = _compiled(_adapter_step(case), state, jax.tree.map(lambda leaf: leaf[0], stream))
         runs.append(_loop(step, state, stream)[1])
-    _require_same(*runs, "predictions with other calibration trials of weight 0", CLOSE)
+    _require_same(runs[0], runs[1], "predictions with other calibration trials of weight 0", CLOSE)
 
 
 def predict_leaves_the_state_unchanged(case: Case) -> None:
