@@ -38,10 +38,11 @@ def make_config(
         seeds = 1 if seeds is None else seeds
     if start is not None and not info.pretrains:
         raise InputError(f"--start is '{start}': {info.name} pretrains no network; leave --start out")
+    decoder = _decoder(decoder, info)
     return RunConfig(
         scenario=scenario,
-        methods=_fitting(_methods(methods, info), methods is None, _decoder(decoder, info), info),
-        decoder=_decoder(decoder, info),
+        methods=_fitting(_methods(methods, info), methods is None, decoder, info),
+        decoder=decoder,
         severities=_severities(severities, info),
         seeds=_count("seeds", seeds, info.n_seeds),
         subjects=_count("subjects", subjects, info.n_subjects),

@@ -10,7 +10,7 @@ from ...sim.keys import stream_key
 from ...sim.pytree import component, static
 from ..contract import Adapter, Decoder, Feedback, Trials, Variables
 from .composed import labels_used
-from .errors import heard_by
+from .errors import heard
 from .gate import select
 from .testtime import is_network
 
@@ -119,25 +119,29 @@ class Ensemble:
     def predict(self, state: EnsembleState, x: Array) -> Array:
         """Logarithm (n_classes,) of the weighted mean of the members' probabilities; equal for a window not finite."""
         proba = self._proba(state, x)
-        weights = state.votes.add(proba).weights()
-        mean = (weights * proba).sum(0)
-        logits = jnp.log(jnp.maximum(mean / mean.sum(), 1e-7))
-        return jnp.where(jnp.isfinite(x).all(), logits, 0.0)
+        return jnp.where(jnp.isfinite(x).all(), _together(state.votes.add(proba), proba), 0.0)
 
     def update(self, state: EnsembleState, x: Array, feedback: Feedback) -> EnsembleState:
         """Note the members' votes on x, then let each learn."""
-        proba, decoded = self._proba(state, x), self.predict(state, x)
-        votes = select(jnp.isfinite(x).all(), state.votes.add(proba), state.votes)
+        proba = self._proba(state, x)
+        votes = state.votes.add(proba)
+        decoded = _together(votes, proba)
 
         def learn(member: Any, own: Array) -> Any:
-            return self.adapter.update(member, x, heard_by(feedback, own, decoded))
+            return self.adapter.update(member, x, feedback._replace(error=heard(feedback.error, own, decoded)))
 
         members = jax.vmap(learn)(state.members, proba)
-        return EnsembleState(members, votes)
+        return EnsembleState(members, select(jnp.isfinite(x).all(), votes, state.votes))
 
     def _proba(self, state: EnsembleState, x: Array) -> Array:
         adapter: Adapter = self.adapter
         return jax.nn.softmax(jax.vmap(lambda member: adapter.predict(member, x))(state.members))
+
+
+def _together(votes: Votes, proba: Array) -> Array:
+    """Logarithm (n_classes,) of the mean of the members' probabilities, weighted by their votes up to these."""
+    mean = (votes.weights() * proba).sum(0)
+    return jnp.log(jnp.maximum(mean / mean.sum(), 1e-7))
 
 
 def _train(decoder: Any, align: Array, calibration: Trials, key: Array) -> Variables:

@@ -64,10 +64,10 @@ class ErrorSigns:
         return memory, variables._replace(params={**variables.params, readout: learnt}), jnp.zeros((), bool)
 
 
-def heard_by(feedback: Feedback, own: Array, decoded: Array) -> Feedback:
-    """The feedback for a copy that would have answered ``own`` where the user met ``decoded``, logits (n_classes,):
+def heard(error: Array | int, own: Array, decoded: Array) -> Array:
+    """Feedback.error for a copy that would have answered ``own`` where the user met ``decoded``, logits (n_classes,):
     a sign of an error about another answer says nothing of its own, and it hears none."""
-    return feedback._replace(error=jnp.where(own.argmax() == decoded.argmax(), feedback.error, -1))
+    return jnp.where(own.argmax() == decoded.argmax(), jnp.asarray(error, jnp.int32), -1)
 
 
 def sign_likelihood(

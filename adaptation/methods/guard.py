@@ -11,7 +11,7 @@ from ...sim.errors import InputError
 from ...sim.pytree import component, static
 from ..contract import Decoder, Feedback, Trials, Variables
 from .canary import LIVE, SHADOW, SOURCE, Evidence
-from .errors import heard_by
+from .errors import heard
 from .gate import select, when
 from .likeness import Likeness
 from .quality import Quality
@@ -181,7 +181,9 @@ class Guard:
         sure = jax.nn.softmax(logits).max() >= self.least_confidence
         # Every method leaves a window aside that is not finite, yet hears of a session's end and of late labels.
         shown = jnp.where(fit & sure, x, jnp.nan)
-        told = heard_by(feedback._replace(available=usable), self.adapter.predict(state.shadow, shown), logits)
+        error = jnp.asarray(feedback.error, jnp.int32)
+        error = when(error >= 0, _heard, error, self.adapter, state.shadow, shown, logits)
+        told = feedback._replace(available=usable, error=error)
         shadow = self.adapter.update(state.shadow, shown, told)
         finite = jnp.isfinite(x).all()
         state = state._replace(
@@ -210,6 +212,10 @@ class Guard:
             return select(usable, new, old)
         new = old.with_window(state.decoder, copies, jnp.where(fit, x, 0.0))
         return select(fit, new, old)
+
+
+def _heard(error: Array, adapter: Any, shadow: Any, x: Array, decoded: Array) -> Array:
+    return heard(error, adapter.predict(shadow, x), decoded)
 
 
 def _distances(source: Variables, moved: Variables) -> tuple[Array, Array]:

@@ -56,27 +56,20 @@ class StrategySpec(NamedTuple):
     weight: float
 
 
+def _penalised(name: str, title: str, penalty: Callable[[], Any], weight: float) -> StrategySpec:
+    return StrategySpec(name, title, lambda weight: Supervised(penalty=penalty(), weight=weight), weight)
+
+
 STRATEGIES: Mapping[str, StrategySpec] = {
     spec.name: spec
     for spec in (
         StrategySpec("supervised", "pooled people, cross-entropy alone", lambda weight: Supervised(), 0.0),
-        StrategySpec(
-            "mmd", "features of one distribution (DAN)", lambda weight: Supervised(penalty=MMD(), weight=weight), 0.3
-        ),
-        StrategySpec(
-            "coral", "features of one covariance (Deep CORAL)",
-            lambda weight: Supervised(penalty=DeepCoral(), weight=weight), 1.0,
-        ),
-        StrategySpec(
-            "dann", "features that do not tell who it is (DANN)",
-            lambda weight: Supervised(penalty=DANN(), weight=weight), 0.1,
-        ),
-        StrategySpec(
-            "mcc", "predictions that do not hesitate (MCC)",
-            lambda weight: Supervised(penalty=MCC(), weight=weight), 1.0,
-        ),
+        _penalised("mmd", "features of one distribution (DAN)", MMD, 0.3),
+        _penalised("coral", "features of one covariance (Deep CORAL)", DeepCoral, 1.0),
+        _penalised("dann", "features that do not tell who it is (DANN)", DANN, 0.1),
+        _penalised("mcc", "predictions that do not hesitate (MCC)", MCC, 1.0),
     )
-}  # fmt: skip
+}
 
 
 def strategy(name: str, weight: float | None = None) -> Any:
