@@ -1,5 +1,8 @@
 """The arms of a transfer: from scratch, source frozen, aligned, fine-tuned, and an oracle, on the same trials.
 
+From scratch comes twice, on the scale of its labelled trials and following the person's: what fine-tuning is above the
+second is what the source taught, and no running scale.
+
 A person brings a *pool*, the first trials, of which the first k have labels, and *test* trials that come after. Every
 arm answers each test trial with what was known before it: the oracle alone knows the future.
 """
@@ -19,7 +22,7 @@ from ...sim.keys import stream_key
 from ...sim.pytree import component, static
 from .alignments import Alignment, aligned, mean_moments, running
 
-ARMS = ("scratch", "frozen", "aligned", "finetuned", "oracle")
+ARMS = ("scratch", "scratch_aligned", "frozen", "aligned", "finetuned", "oracle")
 N_FOLDS = 5
 
 
@@ -57,7 +60,7 @@ class Fitting:
 
     def scratch(self, trials: Trials, key: Array) -> Variables:
         """Trained from nothing on the trials of one person."""
-        return _trained(self.decoder, trials, key)
+        return _trained(self.decoder, self._full(trials), key)
 
     def pretrain(self, trials: Trials, key: Array) -> Variables:
         """Trained from nothing on the trials of many people."""
@@ -68,10 +71,22 @@ class Fitting:
         fit: Callable[[], Variables] = (
             (lambda: self.tuned.refit_readout(variables, trials))
             if self.refit
-            else (lambda: self.tuned.fit(variables, trials, stream_key(key, "tune")))
+            else (lambda: self.tuned.fit(variables, self._full(trials), stream_key(key, "tune")))
         )
         some = trials.weight.sum() > 0
         return jax.tree.map(lambda new, old: jnp.where(some, new, old), fit(), variables)
+
+    def _full(self, trials: Trials) -> Trials:
+        """For minibatches, which a few labelled trials among many without would leave nearly empty."""
+        return trials if self.refit else repeated(trials)
+
+
+def repeated(trials: Trials) -> Trials:
+    """Those of weight, over and over in their order, as many in all as the trials (n_trials, ...) are."""
+    here = trials.weight > 0
+    turn = jnp.arange(trials.y.shape[0]) % jnp.maximum(here.sum(), 1)
+    chosen = jnp.argsort(~here, stable=True)[turn]
+    return jax.tree.map(lambda a: a[chosen], trials)
 
 
 def _trained(decoder: Decoder, trials: Trials, key: Array) -> Variables:
@@ -102,7 +117,8 @@ def source_of(fitting: Fitting, people: Trials, held: Trials, key: Array, scale:
 def answer(fitting: Fitting, source: Source, person: Person, n_labels: Array, key: Array) -> Answers:
     """All arms on one person with ``n_labels`` () labelled trials.
 
-    scratch: trained on those alone, on their own scale. frozen: the source behind the mean of the source's people.
+    scratch: trained on those alone, on their own scale. scratch_aligned: the same, the scale followed trial by trial.
+    frozen: the source behind the mean of the source's people.
     aligned: the source, the person's scale followed trial by trial, begun with the labelled trials; labels unused.
     finetuned: aligned, and tuned on the labelled trials. oracle: tuned on all of the person's trials but the fold that
     it answers.
@@ -119,16 +135,18 @@ def answer(fitting: Fitting, source: Source, person: Person, n_labels: Array, ke
     nothing = jnp.full((*person.test.y.shape, fitting.decoder.n_classes), jnp.nan)
     scratch = fitting.scratch(aligned(fitting.alignment, first, alone), key)
     by_scratch = apply(scratch, aligned(fitting.alignment, person.test, alone).x)
+    most = fitting.alignment.most
+    by_following = apply(scratch, running(fitting.alignment, alone, jnp.minimum(seen, most), person.test).x)
     frozen = apply(source.variables, aligned(fitting.alignment, person.test, source.moments).x)
-    count = jnp.minimum(seen + start, fitting.alignment.most)
-    followed = running(fitting.alignment, own, count, person.test)
+    followed = running(fitting.alignment, own, jnp.minimum(seen + start, most), person.test)
     tuned = fitting.finetune(source.variables, aligned(fitting.alignment, first, own), key)
     logits = (
-        jnp.where(some, by_scratch, nothing), frozen, apply(source.variables, followed.x), apply(tuned, followed.x),
+        jnp.where(some, by_scratch, nothing), jnp.where(some, by_following, nothing), frozen,
+        apply(source.variables, followed.x), apply(tuned, followed.x),
     )  # fmt: skip
     unasked = jnp.full((*source.held.y.shape, fitting.decoder.n_classes), jnp.nan)
     before, after = apply(source.variables, source.held.x), apply(tuned, source.held.x)
-    held = (unasked, before, before, after)
+    held = (unasked, unasked, before, before, after)
     return Answers(jax.nn.softmax(jnp.stack(logits)), jax.nn.softmax(jnp.stack(held)))
 
 

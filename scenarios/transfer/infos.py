@@ -4,7 +4,7 @@ import functools
 
 from ..contract import ScenarioInfo
 
-ARMS = ("scratch", "frozen", "aligned", "finetuned", "oracle")
+ARMS = ("scratch", "scratch_aligned", "frozen", "aligned", "finetuned", "oracle")
 STATIC = "static"
 
 _transfer = functools.partial(
@@ -81,6 +81,12 @@ TRANSFER_METHODS: dict[str, dict[str, str]] = {
     "scratch": {
         "title": "From scratch",
         "summary": "trained on the person's labelled trials alone",
+        "tag": "causal",
+        "labels": "the budget",
+    },
+    "scratch_aligned": {
+        "title": "From scratch, aligned",
+        "summary": "from scratch, the person's scale followed trial by trial",
         "tag": "causal",
         "labels": "the budget",
     },

@@ -7,11 +7,14 @@ from typing import Any
 from ..report.html import cells_state, figure, page, provenance, verdict_box
 from ..report.text import UNDEFINED, number
 from .figures import courses, people
+from .risk import OVER
 
 HEADS = {
     "value": "{measure}",
     "gain": "over scratch, points",
+    "over_scratch_aligned": "over scratch, aligned, points",
     "over_frozen": "over frozen, points",
+    "over_aligned": "over aligned, points",
     "negative": "people > 1 point below scratch, %",
     "negative_5pp": "> 5 points, %",
     "cvar10": "worst tenth, points",
@@ -20,10 +23,15 @@ HEADS = {
     "ece": "calibration error",
     "brier": "Brier",
 }
-HUNDREDTHS = ("gain", "over_frozen", "negative", "negative_5pp", "cvar10", "worst", "forgetting")
+SIGNED = (*OVER, "cvar10", "worst")
+HUNDREDTHS = (*SIGNED, "negative", "negative_5pp", "forgetting")
 COURSES = (
     "Left: mean over people by labelled trials of the person; right: difference from the same person trained from "
     "scratch on the same trials. Bands: 95 % bootstrap interval over people."
+)
+SHARES = (
+    "Brackets: 95 % bootstrap interval over people; of shares of people the exact one (Clopper and Pearson). The worst "
+    "person has none, nor the worst tenth of ten people or fewer."
 )
 PEOPLE = (
     "One line per person, through the arms, at each budget; boxes: quartiles and median. Red: who loses by fine-tuning "
@@ -49,7 +57,7 @@ def risk_sections(
     risk: Mapping[str, Any], key: str, name: str = "", budget_unit: str = "labelled trials"
 ) -> list[tuple[str, str, str, str]]:
     """The sections (anchor, heading, content, kind) that any page with a transfer on it shows: see ``risk.risks``."""
-    table = risk_table(risk, budget_unit) + needed(risk, budget_unit) + audit(risk)
+    table = f'<p class="soft">{SHARES}</p>' + risk_table(risk, budget_unit) + needed(risk, budget_unit) + audit(risk)
     return [
         (f"course{key}", f"By labelled trials{name}", figure(courses(risk, key, budget_unit), COURSES), "figure"),
         (f"people{key}", f"Person by person{name}", figure(people(risk, key, budget_unit), PEOPLE), "figure"),
@@ -62,9 +70,8 @@ def cell(row: Mapping[str, Any], name: str) -> str:
     if row.get(name) is None:
         return UNDEFINED
     factor, digits = (100.0, 1) if name in HUNDREDTHS else (1.0, 3)
-    signed = name in ("gain", "over_frozen", "cvar10", "worst")
     value, lo, hi = (row[name + end] for end in ("", "_lo", "_hi"))
-    first = ("+" if signed and value > 0 else "") + number(value, factor, digits)
+    first = ("+" if name in SIGNED and value > 0 else "") + number(value, factor, digits)
     return (
         first if lo is None or hi is None else f"{first} [{number(lo, factor, digits)}, {number(hi, factor, digits)}]"
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ...adaptation.finetune.confidence import clopper_pearson
 from .. import metrics
 from ..rows import put, undefined
 from ..statistics import Floats, Interval, bootstrap, resample, weighted_mean
@@ -18,8 +19,13 @@ from .measures import MEASURES
 from .outcome import Outcome
 
 SCRATCH, FROZEN, ORACLE = "scratch", "frozen", "oracle"
+OVER = {"gain": SCRATCH, "over_scratch_aligned": "scratch_aligned", "over_frozen": FROZEN, "over_aligned": "aligned"}
+"""Differences in a row, and the arm that they are from."""
 BOOTSTRAP_SEED = 20220301
-HARMS = ("negative", "negative_5pp", "cvar10", "worst")
+SHARES = ("negative", "negative_5pp")
+HARMS = (*SHARES, "cvar10", "worst")
+ONE_TENTH = 10  # people, of whom the worst tenth is one
+EXTREME = "one person, the worst: no interval"
 NO_SCRATCH = "nothing can be trained from scratch here"
 NO_PROBABILITIES = "probabilities were not kept"
 NO_SOURCE = "accuracy on the source was not measured"
@@ -30,9 +36,11 @@ def risks(outcome: Outcome, audit: Mapping[str, Any] | None = None) -> dict[str,
     """Everything a risk report says, as strict JSON: rows of arm x budget, people, audit.
 
     A row has, each with a 95 % bootstrap interval over people, drawn alike for all rows so that they pair: ``value`` of
-    the measure; ``gain`` over scratch and over ``frozen`` (``over_frozen``), as fractions; ``negative`` and
+    the measure; ``gain`` over scratch, and those over the other arms of ``OVER``, as fractions; ``negative`` and
     ``negative_5pp``, the shares of people more than 1 and 5 points below scratch; ``cvar10``, the mean of the worst
-    tenth, and ``worst``; ``forgetting``, what was lost on the source (positive is a loss); ``ece`` and ``brier``.
+    tenth, and ``worst``; ``forgetting``, what was lost on the source (positive is a loss); ``ece`` and ``brier``. The
+    shares have exact intervals instead (Clopper and Pearson): resampling people of whom none lost says [0, 0], of
+    however few. ``worst`` has none, nor ``cvar10`` where it is that person: no resampling goes beyond an extreme.
     ``spread``: the standard deviation, least and greatest over people. audit: what a privacy audit found, shown as it
     is.
     """
@@ -69,7 +77,7 @@ def _row(outcome: Outcome, arm: str, b: int, weights: Floats) -> dict[str, Any]:
         "least": known.min() if known.size else None,
         "greatest": known.max() if known.size else None,
     }
-    for name, over in (("gain", SCRATCH), ("over_frozen", FROZEN)):
+    for name, over in OVER.items():
         if over in outcome.arms:
             put(row, name, bootstrap(weighted_mean(gain(outcome, arm, over)[:, b]), weights), f"{over}: no answer")
         else:
@@ -90,8 +98,16 @@ def _harm(outcome: Outcome, row: dict[str, Any], arm: str, b: int, weights: Floa
     for i, name in enumerate(HARMS):
         if arm == SCRATCH or not known.any():
             undefined(row, name, "it is what others are compared with" if arm == SCRATCH else NO_SCRATCH)
+        elif name in SHARES:
+            share = metrics.harm(difference[known])[i]
+            n = int(known.sum())
+            put(row, name, Interval(float(share), *clopper_pearson(round(float(share) * n), n)))
         else:
-            put(row, name, bootstrap(partial(_harm_of, i, difference[known], known), weights))
+            found = bootstrap(partial(_harm_of, i, difference[known], known), weights)
+            extreme = name == "worst" or known.sum() <= ONE_TENTH
+            put(row, name, found._replace(lo=np.nan, hi=np.nan) if extreme else found)
+            if extreme:
+                row[f"{name}_reason"] = EXTREME
 
 
 def _harm_of(i: int, difference: Floats, known: np.ndarray, weight: Floats) -> Floats:

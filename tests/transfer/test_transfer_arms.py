@@ -8,7 +8,7 @@ import pytest
 from neurodrift.adaptation.contract import Trials
 from neurodrift.adaptation.decoders.feature_net import FeatureNet
 from neurodrift.scenarios.transfer.alignments import Euclidean, Standardised, aligned, mean_moments, running
-from neurodrift.scenarios.transfer.arms import ARMS, Fitting, Person, make_source, run_arms, tuned_as
+from neurodrift.scenarios.transfer.arms import ARMS, Fitting, Person, make_source, repeated, run_arms, tuned_as
 from neurodrift.scenarios.transfer.measures import score
 from neurodrift.sim.errors import InputError
 
@@ -66,17 +66,35 @@ def test_four_labels_are_few_from_scratch_and_enough_for_a_source(answers, new):
     assert accuracy(answers, new, "oracle", 4) > 0.88
 
 
+def test_from_scratch_may_follow_the_scale_too(source, answers, new):
+    """A person whose offset moves after the labelled trials: the running mean takes it in, the labelled trials' not."""
+    moved = new.test._replace(x=new.test.x + 3.0)
+    found = run_arms(fitting(), source, new._replace(test=moved), BUDGETS, jax.random.split(jax.random.key(1), 5))
+    assert accuracy(found, new, "scratch_aligned", 20) > accuracy(found, new, "scratch", 20) + 0.05
+
+
+def test_few_labelled_trials_fill_the_minibatches_of_many():
+    trials = people(1, 6, 0.0)
+    one = jax.tree.map(lambda a: a[0], trials)._replace(weight=jnp.asarray([0.0, 1.0, 0.0, 0.5, 0.0, 0.0]))
+    found = repeated(one)
+    np.testing.assert_array_equal(found.x, one.x[jnp.asarray([1, 3, 1, 3, 1, 3])])
+    np.testing.assert_array_equal(found.weight, [1.0, 0.5, 1.0, 0.5, 1.0, 0.5])
+    nobody = repeated(one._replace(weight=jnp.zeros(6)))
+    assert not nobody.weight.any()
+
+
 def test_nothing_is_answered_from_scratch_without_labels(answers):
-    assert np.isnan(answers[0][:, 0, ARMS.index("scratch")]).all()
+    assert np.isnan(answers[0][:, 0, [ARMS.index("scratch"), ARMS.index("scratch_aligned")]]).all()
     assert np.isfinite(answers[0][:, 1:]).all()
 
 
 def test_the_source_as_it_is_forgets_nothing(answers):
     held = answers[1]
-    np.testing.assert_array_equal(held[:, :, 1], held[:, :, 2])
-    assert np.isnan(held[:, :, 0]).all()
-    assert not np.array_equal(held[:, 2, 3], held[:, 2, 1])
-    np.testing.assert_array_equal(held[:, 0, 3], held[:, 0, 1])
+    frozen, following, tuned = (held[:, :, ARMS.index(arm)] for arm in ("frozen", "aligned", "finetuned"))
+    np.testing.assert_array_equal(frozen, following)
+    assert np.isnan(held[:, :, :2]).all()
+    assert not np.array_equal(tuned[:, 2], frozen[:, 2])
+    np.testing.assert_array_equal(tuned[:, 0], frozen[:, 0])
 
 
 def test_no_arm_but_the_oracle_knows_what_comes_after(source, new, answers):
@@ -85,15 +103,15 @@ def test_no_arm_but_the_oracle_knows_what_comes_after(source, new, answers):
         x=new.test.x.at[:, half:].set(7.0), y=new.test.y.at[:, half:].set(1 - new.test.y[:, half:])
     )
     other, _ = run_arms(fitting(), source, new._replace(test=later), BUDGETS, jax.random.split(jax.random.key(1), 5))
-    np.testing.assert_array_equal(other[:, :, :4, :half], answers[0][:, :, :4, :half])
-    assert not np.array_equal(other[:, :, 4, :half], answers[0][:, :, 4, :half])
+    np.testing.assert_array_equal(other[:, :, :5, :half], answers[0][:, :, :5, :half])
+    assert not np.array_equal(other[:, :, 5, :half], answers[0][:, :, 5, :half])
 
 
 def test_labels_beyond_the_budget_change_nothing(source, new, answers):
     flipped = new.pool._replace(y=new.pool.y.at[:, 4:].set(1 - new.pool.y[:, 4:]))
     other, _ = run_arms(fitting(), source, new._replace(pool=flipped), BUDGETS, jax.random.split(jax.random.key(1), 5))
-    np.testing.assert_array_equal(other[:, :2, :4], answers[0][:, :2, :4])
-    assert not np.array_equal(other[:, 2, :4], answers[0][:, 2, :4])
+    np.testing.assert_array_equal(other[:, :2, :5], answers[0][:, :2, :5])
+    assert not np.array_equal(other[:, 2, :5], answers[0][:, 2, :5])
 
 
 @pytest.mark.parametrize("alignment", [Euclidean(), Standardised()])
