@@ -15,7 +15,7 @@ from typing import Any
 from closed_page import save_png, table  # beside this file
 
 from neurodrift.scenarios.transfer.figures import courses_drawing, people_drawing
-from neurodrift.scenarios.transfer.page import HEADS, by_arm, cell, needed_lines
+from neurodrift.scenarios.transfer.page import HEADS, SHARES, by_arm, cell, needed_lines
 
 HERE = Path(__file__).parent / "results"
 
@@ -79,6 +79,7 @@ def _risk(risk: Mapping[str, Any], key: str, folder: Path, unit: str) -> list[st
         table(heads, gains),
         f"![Everybody through the arms]({key}_people.png)",
         "### Risks",
+        SHARES,
         table(["", unit, *more], rows),
         "\n".join(f"- Within 5 % of the oracle, {line}" for line in needed_lines(risk, unit)),
     ]

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 from sklearn.metrics import balanced_accuracy_score, brier_score_loss, cohen_kappa_score, roc_auc_score
 
 from neurodrift.scenarios.transfer.measures import area_under_curve, score
@@ -39,6 +40,31 @@ def test_the_harm_is_what_the_differences_say(outcome):
     assert row["cvar10"] == row["worst"] == pytest.approx(-0.25)
     assert row["over_frozen"] == pytest.approx(GAINS.mean() - 0.05)
     assert row["spread"]["sd"] == pytest.approx(GAINS.std(ddof=1), rel=1e-6)
+
+
+def test_shares_of_people_have_exact_intervals_and_the_worst_has_none(outcome):
+    row = find(risks(outcome), "finetuned", 10)
+    for name, k in (("negative", 4), ("negative_5pp", 2)):
+        exact = binomtest(k, len(GAINS)).proportion_ci(0.95, "exact")
+        assert (row[f"{name}_lo"], row[f"{name}_hi"]) == pytest.approx((exact.low, exact.high), rel=1e-6)
+    for name in ("cvar10", "worst"):  # a tenth of ten people is one
+        assert row[f"{name}_lo"] is row[f"{name}_hi"] is None
+        assert "no interval" in row[f"{name}_reason"]
+
+
+def test_nobody_of_six_below_scratch_does_not_rule_harm_out():
+    accuracy = np.broadcast_to([0.6, 0.7], (6, 1, 2))
+    row = find(risks(Outcome(tuple("ABCDEF"), (10,), ("scratch", "finetuned"), accuracy)), "finetuned", 10)
+    # the exact upper end of 0 of n is 1 - .025 ** (1 / n)
+    assert (row["negative"], row["negative_lo"]) == (0.0, 0.0)
+    assert row["negative_hi"] == pytest.approx(1 - 0.025 ** (1 / 6))
+
+
+def test_the_worst_tenth_of_many_people_has_an_interval():
+    accuracy = np.stack([np.full(30, 0.6), np.linspace(0.4, 0.9, 30)], -1)[:, None]
+    row = find(risks(Outcome(tuple(map(str, range(30))), (10,), ("scratch", "finetuned"), accuracy)), "finetuned", 10)
+    assert row["cvar10_lo"] < row["cvar10"] < row["cvar10_hi"]
+    assert row["worst_lo"] is None
 
 
 def test_forgetting_is_what_the_source_lost(outcome):
