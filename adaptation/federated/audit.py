@@ -52,19 +52,47 @@ def auc(score: NDArray, member: NDArray) -> float:
     return float((ranks[member].sum() - n_in * (n_in + 1) / 2) / (n_in * n_out))
 
 
-def auc_interval(score: NDArray, member: NDArray, group: NDArray, n_resamples: int = 1000, seed: int = 0) -> Auc:
-    """The area with its interval: groups (n_trials,), people say, are drawn with replacement, percentiles taken."""
-    score, member, group = (np.asarray(a).ravel() for a in (score, member, group))
-    rng = np.random.default_rng(seed)
-    names = np.unique(group)
-    rows = [np.flatnonzero(group == name) for name in names]
-    values = []
-    for _ in range(n_resamples):
-        drawn = np.concatenate([rows[i] for i in rng.integers(len(names), size=len(names))])
-        if 0 < member[drawn].sum() < drawn.size:
-            values.append(auc(score[drawn], member[drawn]))
-    low, high = np.percentile(values, [2.5, 97.5])
-    return Auc(auc(score, member), float(low), float(high))
+def auc_interval(
+    score: NDArray,
+    member: NDArray,
+    group: NDArray,
+    n_resamples: int = 1000,
+    seed: int = 0,
+    *,
+    decoder: NDArray | None = None,
+) -> Auc:
+    """The area with its interval: groups (n_trials,), people say, are drawn with replacement, percentiles taken.
+
+    decoder (n_trials,): which of several decoders the score is from. Scores of two are not compared: each has its own
+    area, of which the mean is taken, and groups are drawn alike for all. The ends are NaN for a single group.
+    """
+    score, member = np.asarray(score, float).ravel(), np.asarray(member, bool).ravel()
+    names, of = np.unique(np.asarray(group).ravel(), return_inverse=True)
+    by = np.zeros(score.size, int) if decoder is None else np.asarray(decoder).ravel()
+    n = len(names)
+    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), n_resamples)
+    times = np.concatenate([np.ones((1, n)), drawn])
+    areas = np.stack([_areas(score[by == d], member[by == d], of[by == d], times) for d in np.unique(by)])
+    known = np.isfinite(areas)
+    mean = np.where(known, areas, 0.0).sum(0) / np.maximum(known.sum(0), 1)
+    low, high = np.percentile(mean[1:][known[:, 1:].any(0)], [2.5, 97.5]) if n > 1 else (np.nan, np.nan)
+    return Auc(float(mean[0]), float(low), float(high))
+
+
+def _areas(score: NDArray, member: NDArray, group: NDArray, times: NDArray) -> NDArray:
+    """Areas (n_draws,) where group g counts times (n_draws, n_groups); NaN of a draw with no member or no outsider."""
+    auc(score, member)  # some of either
+    n = times.shape[1]
+    inside, own = score[member], group[member]
+    above = np.zeros((n, n))  # by group of the member and of the outsider: pairs in which the member is above
+    for g in range(n):
+        others = np.sort(score[~member & (group == g)])
+        beaten = 0.5 * (np.searchsorted(others, inside) + np.searchsorted(others, inside, "right"))
+        above[:, g] = np.bincount(own, beaten, n)
+    n_in, n_out = (np.bincount(group[m], minlength=n) for m in (member, ~member))
+    pairs = (times @ n_in) * (times @ n_out)
+    won = ((times @ above) * times).sum(1)
+    return np.where(pairs > 0, won / np.where(pairs > 0, pairs, 1.0), np.nan)
 
 
 def likelihood_ratio(target: NDArray, shadows: NDArray, was_in: NDArray) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
+from sklearn.metrics import roc_auc_score
 
 from neurodrift.adaptation.federated import Cohort, Federation, PrivateTraining, Site, federate
 from neurodrift.adaptation.federated.accountant import epsilon, noise_for, renyi
@@ -160,6 +161,30 @@ def test_the_area_is_the_probability_that_a_member_scores_higher():
     assert auc(score, member) == pytest.approx(np.mean(pairs))
     found = auc_interval(score, member, np.arange(60) // 3)
     assert found.low < found.value < found.high
+
+
+def test_the_interval_of_the_area_is_that_of_people_drawn_one_by_one():
+    rng = np.random.default_rng(3)
+    group, member = np.repeat(np.arange(8), 12), rng.random(96) < 0.5
+    score = np.round(rng.normal(size=96) + 0.7 * member + 0.5 * rng.normal(size=8)[group], 1)  # with ties
+    drawn = []
+    for times in np.random.default_rng(0).multinomial(8, np.full(8, 1 / 8), 300):
+        rows = np.concatenate([np.flatnonzero(group == g) for g, n in enumerate(times) for _ in range(n)])
+        drawn.append(roc_auc_score(member[rows], score[rows]))
+    found = auc_interval(score, member, group, n_resamples=300)
+    np.testing.assert_allclose(found, [roc_auc_score(member, score), *np.percentile(drawn, [2.5, 97.5])], rtol=1e-12)
+
+
+def test_scores_of_two_decoders_are_not_compared():
+    rng = np.random.default_rng(4)
+    group, decoder = np.tile(np.arange(10).repeat(6), 2), np.arange(2).repeat(60)
+    member = rng.random(120) < np.where(decoder, 0.9, 0.1)  # who is easy to fit, more of whom are members, tells nobody
+    score = rng.normal(size=120) + 5.0 * decoder
+    found = auc_interval(score, member, group, decoder=decoder)
+    each = [roc_auc_score(member[decoder == d], score[decoder == d]) for d in (0, 1)]
+    assert found.value == pytest.approx(np.mean(each))
+    assert auc_interval(score, member, group).low > 0.8
+    assert np.isnan(auc_interval(score, member, np.zeros(120)).low)
 
 
 def test_confidence_is_the_log_odds_of_the_class():
