@@ -15,6 +15,7 @@ from neurodrift.adaptation.decoders.training import cross_entropy
 from neurodrift.adaptation.federated import Cohort, Federation, LocalTraining, Site, federate
 from neurodrift.adaptation.federated import coordinator as coordinator_module
 from neurodrift.adaptation.federated.aggregation import aggregate
+from neurodrift.adaptation.federated.collusion import Colluding, a_little_is_enough, min_max
 from neurodrift.adaptation.federated.hostile import flipped_labels, not_a_number, replayed, scaled, sign_flip
 from neurodrift.adaptation.federated.personal import own_statistics
 from neurodrift.adaptation.federated.screening import screen
@@ -336,6 +337,49 @@ def test_without_defence_a_large_sign_flip_destroys_the_decoder():
     assert right(variables) < 0.6
 
 
+# -- sites that agree on what to send
+
+
+def test_a_little_is_enough_is_the_mean_less_deviations():
+    honest = np.random.default_rng(0).normal(size=(8, 50)).astype(np.float32)
+    sent = a_little_is_enough(1.5)(jnp.asarray(honest))
+    np.testing.assert_allclose(sent, honest.mean(0) - 1.5 * honest.std(0), rtol=1e-5, atol=1e-6)
+
+
+def test_min_max_goes_back_as_far_as_it_stays_no_farther_than_honest_sites_are_apart():
+    honest = np.random.default_rng(1).normal(size=(8, 30)) + 1.0
+    mean = honest.mean(0)
+    widest = max(np.linalg.norm(a - b) for a in honest for b in honest)
+    steps = np.linspace(0, 50, 200_001)
+    back = -mean / np.linalg.norm(mean)
+    # |mean + g back - u|, by hand over a fine grid of g
+    along, off = (mean - honest) @ back, ((mean - honest) ** 2).sum(1)
+    farthest = np.sqrt((steps[:, None] ** 2 + 2 * steps[:, None] * along + off).max(1))
+    longest = steps[farthest <= widest][-1]
+    sent = np.asarray(min_max()(jnp.asarray(honest, jnp.float32)))
+    np.testing.assert_allclose(sent, mean + longest * back, atol=2e-3)
+    assert sent @ mean < 0.1 * mean @ mean
+
+
+def test_colluding_sites_send_the_attack_and_the_honest_ones_what_they_would():
+    plain, colluding = cohort(10, 24), Colluding(cohort(10, 24), ("S1", "S3"), a_little_is_enough())
+    asked = (Toy(), start(), BRIEF, "all", range(10), jax.random.key(0))
+    theirs, ours = (sites.updates(*asked) for sites in (plain, colluding))
+    honest = np.stack([theirs[i].delta for i in range(10) if i not in (1, 3)])
+    for i in range(10):
+        expected = honest.mean(0) - 1.5 * honest.std(0) if i in (1, 3) else theirs[i].delta
+        np.testing.assert_allclose(ours[i].delta, expected, rtol=1e-3, atol=1e-5)
+    assert (ours[1].delta != ours[3].delta).any()  # or they would be refused as a replay
+
+
+@pytest.mark.parametrize("attack", [a_little_is_enough(), min_max()])
+def test_no_screening_sees_colluding_sites_and_robust_rules_bear_them(attack):
+    sites = Colluding(cohort(10, 24), ("S3", "S7"), attack)
+    variables, rounds = finish(sites, Federation(n_rounds=10, n_clients=10, rule="median"))
+    assert not any(told.refused for told in rounds)
+    assert right(variables) > 0.93
+
+
 # -- refusals
 
 
@@ -349,6 +393,7 @@ def test_without_defence_a_large_sign_flip_destroys_the_decoder():
         (lambda: Federation(secure=True, rule="krum"), "cannot rank"),
         (lambda: Federation(secure=True, n_clients=2), "3 or more"),
         (lambda: Cohort([]), "no site"),
+        (lambda: Colluding(cohort(2), ("S5",), min_max()), "wanted some of these"),
         (lambda: Cohort([cohort(1).sites[0], cohort(1).sites[0]]), "same name"),
         (lambda: Site("A", people(0)._replace(weight=jnp.zeros(40))), "no usable trial"),
         (lambda: Site("A", people(0)._replace(y=jnp.zeros(3))), "wanted x"),
