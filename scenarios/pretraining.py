@@ -24,8 +24,9 @@ from ..adaptation.transfer.strategies import STRATEGIES, strategy
 from ..sim.errors import InputError
 from ..sim.head.montage import LAYOUTS
 from ..sim.keys import stream_key
-from ..sim.recordings import load
+from ..sim.recordings import Recording, load
 from .people import VirtualPeople
+from .preparing import Windows, prepared
 from .simulated import CLASS_NAMES, DECODER_SFREQ, MONTAGE, Setup
 from .statistics import bootstrap, resample, weighted_mean
 
@@ -158,35 +159,35 @@ def _recorded(recipe: Recipe) -> tuple[Trials, Trials, Decoder, dict[str, Any]]:
     recordings = [load(word) for word in recipe.data]
     if len(recordings) < 3:
         raise InputError(f"--data names {len(recordings)} recordings: wanted 3 or more, one is held out of every five")
-    names = [n for n in recordings[0].ch_names if all(n in r.ch_names for r in recordings)]
-    if len(names) < 3 or len({r.sfreq for r in recordings}) > 1:
-        rates = ", ".join(f"{s:g}" for s in sorted({r.sfreq for r in recordings}))
-        raise InputError(
-            f"--data: the recordings share {len(names)} channels and have rates of {rates} Hz: wanted 3 channels or "
-            "more, and one rate"
-        )
-    people, first = [], recordings[0]
-    begin = round((SECONDS[0] - first.tmin) * first.sfreq)
-    n_times = round((SECONDS[1] - SECONDS[0]) * first.sfreq)
-    filters = Preprocessing.create(first.sfreq, n_times, spec.l_freq, spec.h_freq, _rate(first.sfreq, spec.min_sfreq))
-    for recording in recordings:
-        sides = [i for s in ("left", "right") for i, n in enumerate(recording.class_names) if s in n][:2]
-        if len(sides) < 2:
-            raise InputError(f"--data {recording.source}: wanted classes of the left and the right hand")
-        kept = np.isin(recording.y, sides)
-        x = recording.x[kept][:, [recording.ch_names.index(n) for n in names], begin : begin + n_times]
-        y = (recording.y[kept] == sides[1]).astype(np.int32)
-        people.append(Trials(filters.apply(jnp.asarray(x)), jnp.asarray(y), jnp.ones(len(y))))
+    names = tuple(n for n in recordings[0].ch_names if all(n in r.ch_names for r in recordings))
+    if len(names) < 3:
+        raise InputError(f"--data: the recordings share {len(names)} channels: wanted 3 or more")
+    sfreq, seconds = min(r.sfreq for r in recordings), SECONDS[1] - SECONDS[0]
+    rate = _rate(sfreq, spec.min_sfreq)
+    n_times = Preprocessing.create(sfreq, round(seconds * sfreq), spec.l_freq, spec.h_freq, rate).n_times_out
+    wanted = Windows(recipe.decoder, names, rate, n_times, CLASS_NAMES, _preprocessing(spec, seconds))
+    people = [prepared(_two_hands(r).pick(names).crop(*SECONDS), wanted) for r in recordings]
     n_out = max(1, len(people) // 5)
-    decoder = spec.make(len(names), filters.n_times_out, 2, filters.sfreq)
+    decoder = spec.make(len(names), n_times, 2, rate)
     facts = {
-        "ch_names": tuple(names), "sfreq": filters.sfreq, "n_times": filters.n_times_out,
-        "preprocessing": _preprocessing(spec, SECONDS[1] - SECONDS[0]), "people": len(people) - n_out,
+        "ch_names": names, "sfreq": rate, "n_times": n_times,
+        "preprocessing": dict(wanted.preprocessing), "people": len(people) - n_out,
         "trials": sum(len(p.y) for p in people[:-n_out]),
         "licence": "that of the recordings: " + "; ".join(sorted({r.licence for r in recordings})),
         "data": f"recorded: {', '.join(recipe.data[:-n_out])}; held out: {', '.join(recipe.data[-n_out:])}",
     }  # fmt: skip
     return stacked(people[:-n_out]), stacked(people[-n_out:]), decoder, facts
+
+
+def _two_hands(recording: Recording) -> Recording:
+    """The trials of the left and the right hand alone, named as the simulated ones are."""
+    sides = [next((name for name in recording.class_names if side in name.lower()), None) for side in ("left", "right")]
+    if None in sides:
+        raise InputError(
+            f"--data {recording.source} has the classes {', '.join(recording.class_names)}: wanted the left and the "
+            "right hand"
+        )
+    return dataclasses.replace(recording.select_classes([str(s) for s in sides]), class_names=CLASS_NAMES)
 
 
 def _rate(sfreq: float, least: float) -> float:

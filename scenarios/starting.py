@@ -18,21 +18,28 @@ class Start(NamedTuple):
 
 
 @functools.lru_cache(maxsize=4)
+def checkpoint_for(name: str, decoder: str) -> Checkpoint:
+    """The checkpoint called ``name`` (of the zoo, or a path). InputError where it is not of this decoder, a network."""
+    found = find_checkpoint(name)
+    if found.card.decoder != decoder:
+        raise InputError(
+            f"--start {name} is of {found.card.decoder}, the run decodes with {decoder}: --decoder {found.card.decoder}"
+        )
+    if registry.decoder(decoder).covariance_only:
+        raise InputError(f"--start {name} is of {decoder}, which starts from nothing: use --decoder eegnet or shallow")
+    return found
+
+
+@functools.lru_cache(maxsize=4)
 def start_from(
     name: str, decoder: str, class_names: tuple[str, ...], ch_names: tuple[str, ...], sfreq: float, n_times: int
 ) -> Start:
-    """The checkpoint called ``name`` (of the zoo, or a path) for windows like these.
+    """:func:`checkpoint_for` windows like these.
 
-    Channels are mapped by electrode position. InputError where decoder, band, rate, window or classes are others.
+    Channels are mapped by electrode position. InputError where band, rate, window or classes are others.
     """
-    found = find_checkpoint(name)
+    found = checkpoint_for(name, decoder)
     card, spec = found.card, registry.decoder(decoder)
-    if card.decoder != decoder:
-        raise InputError(
-            f"--start {name} is of {card.decoder}, the run decodes with {decoder}: --decoder {card.decoder}"
-        )
-    if spec.covariance_only:
-        raise InputError(f"--start {name} is of {decoder}, which starts from nothing: use --decoder eegnet or shallow")
     band = tuple(card.preprocessing.get(key) for key in ("l_freq", "h_freq"))
     for what, got, wanted in (
         ("the band (Hz)", band, (spec.l_freq, spec.h_freq)),

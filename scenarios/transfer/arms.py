@@ -101,16 +101,20 @@ class Answers(NamedTuple):
     held: Array
 
 
-def source_of(fitting: Fitting, people: Trials, held: Trials, key: Array, scale: Trials | None = None) -> Source:
+def source_of(
+    fitting: Fitting, people: Trials, held: Trials, key: Array, scale: Trials | None = None,
+    variables: Variables | None = None,
+) -> Source:  # fmt: skip
     """Pooled training on people x (n_people, n_trials, ...), each on their own scale, or on that of ``scale``; held
-    (n_people, n_held, ...): later trials of the same people, which nothing is trained on."""
+    (n_people, n_held, ...): later trials of the same people, which nothing is trained on. ``variables``: of a decoder
+    that was trained before; the people lend it their scale alone."""
     moments = jax.vmap(functools.partial(mean_moments, fitting.alignment))(people if scale is None else scale)
 
     def flat(trials: Trials) -> Trials:
         each = jax.vmap(lambda t, m: aligned(fitting.alignment, t, m))(trials, moments)
         return jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), each)
 
-    variables = fitting.pretrain(flat(people), key)
+    variables = fitting.pretrain(flat(people), key) if variables is None else variables
     return Source(variables, jax.tree.map(lambda m: m.mean(axis=0), moments), flat(held))
 
 
@@ -188,9 +192,12 @@ def run_arms(
     return proba, np.concatenate([held, np.full_like(held[:, :, :1], np.nan)], axis=2)
 
 
-def make_source(fitting: Fitting, people: Trials, held: Trials, key: Array, scale: Trials | None = None) -> Source:
+def make_source(
+    fitting: Fitting, people: Trials, held: Trials, key: Array, scale: Trials | None = None,
+    variables: Variables | None = None,
+) -> Source:  # fmt: skip
     """:func:`source_of`, compiled."""
-    return _source(fitting, people, held, key, scale)
+    return _source(fitting, people, held, key, scale, variables)
 
 
 def tuned_as(decoder: Decoder, **changes: Any) -> Decoder:

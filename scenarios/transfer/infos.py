@@ -28,6 +28,7 @@ TRANSFERS = (
         decoders=("tangent_lr", "csp_lda", "eegnet"),
         n_subjects=16,
         quick_subjects=3,
+        pretrains=True,
         reference="Simulated left and right hand imagery; with --data the imagined fists of EEGMMIDB (Schalk et al. "
         "2004, ODC-By), leave one subject out.",
     ),

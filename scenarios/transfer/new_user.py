@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -12,15 +11,19 @@ import numpy as np
 from jax import Array
 
 from ...adaptation import registry
-from ...adaptation.contract import Trials
+from ...adaptation.contract import Decoder, Trials
 from ...adaptation.preprocessing import Preprocessing
+from ...adaptation.transfer.channels import ChannelMap
 from ...sim.builders import motor_imagery_plant
-from ...sim.errors import InputError
-from ...sim.head.montage import make_montage
+from ...sim.head.montage import LAYOUTS, make_montage
 from ...sim.keys import stream_key
 from ...sim.plant import record
 from ..contract import Cell, Notify, RunConfig
+from ..eegmmidb import of_subject, recorded_subjects
 from ..own import Finished, cells_of, people
+from ..preparing import prepared
+from ..simulated import CLASS_NAMES
+from ..starting import Start, checkpoint_for, start_from
 from .alignments import Euclidean
 from .arms import ARMS, Fitting, Person, make_source, run_arms, tuned_as
 from .outcome import Outcome
@@ -32,6 +35,7 @@ CHANNELS = tuple(f"{row}{column}" for row in ("FC", "C", "CP") for column in ("5
 NETWORK_RATE = 80.0  # Hz, the lowest that EEGNet takes and that divides the recordings' 160
 POOL, TEST, HELD = 40, 80, 20
 RECORDED_POOL = 20  # of 45 trials
+RECORDED, SHUFFLED = "EEGMMIDB", "EEGMMIDB, shuffled orders"
 BUDGETS = (0, 10, 20, 40)
 PUBLISHED = (10.0, 18.8, 22.1)
 """Points that a pretrained and adapted decoder gained over one from scratch, in three published comparisons."""
@@ -61,37 +65,42 @@ class NewUser:
 
     def plan(self, config: RunConfig) -> list[Cell]:
         if config.data is None:
+            _ = _start(config)
             return cells_of(config, people(config))
+        if config.start is not None:
+            checkpoint_for(config.start, config.decoder)
         return cells_of(config, *((name,) for name in recorded_subjects(config.data)))
 
     def run(self, config: RunConfig, cell: Cell, notify: Notify) -> Measured:
         sizes = QUICK if config.quick else FULL
         if config.data is not None:
             return self._recorded(config, cell, notify, sizes)
-        numbers = jnp.asarray([int(name[1:]) for name in cell.subjects])
+        numbers, start = jnp.asarray([int(name[1:]) for name in cell.subjects]), _start(config)
         notify("recording the people of the source")
         everybody = record_people(config.decoder, sizes.n_trials + HELD, "source", jnp.arange(sizes.n_source), 0)
         notify("recording the new users")
         users = record_people(config.decoder, POOL + TEST, "user", numbers, cell.seed)
-        fitting = fitting_of(config.decoder, everybody.x.shape[2:], DECODER_SFREQ, sizes)
-        outcome = meet(fitting, everybody, HELD, users, POOL, BUDGETS, cell, notify)
+        if start is not None and start.channels is not None:
+            everybody, users = (mapped(start.channels, trials) for trials in (everybody, users))
+        fitting = fitting_of(decoder_of(config, everybody.x.shape[2:], DECODER_SFREQ), sizes)
+        outcome = meet(fitting, everybody, HELD, users, POOL, BUDGETS, config, cell, notify)
         return Measured("simulated people", outcome)
 
     def _recorded(self, config: RunConfig, cell: Cell, notify: Notify, sizes: Sizes) -> Measured:
         names = recorded_subjects(str(config.data))
         notify(f"{cell.subjects[0]}: reading everybody")
-        xs, sfreq = zip(*(recorded(str(config.data), name, config.decoder) for name in names))
+        xs, sfreq = zip(*(recorded(str(config.data), name, config.decoder, config.start) for name in names))
         everybody = jax.tree.map(lambda *a: jnp.stack(a), *xs)
         held_out = names.index(cell.subjects[0])
         others = jax.tree.map(lambda a: jnp.delete(a, held_out, axis=0), everybody)
-        # the first order is that in which it happened
         order = np.arange(everybody.y.shape[1])
         if cell.seed:
             order = np.random.default_rng([20090912, held_out, cell.seed]).permutation(order)
         user = jax.tree.map(lambda a: a[held_out][order][None], everybody)
-        fitting = fitting_of(config.decoder, everybody.x.shape[2:], sfreq[0], sizes)
+        fitting = fitting_of(decoder_of(config, everybody.x.shape[2:], sfreq[0]), sizes)
         budgets = tuple(b for b in BUDGETS if b <= RECORDED_POOL)
-        return Measured("EEGMMIDB", meet(fitting, others, HELD // 2, user, RECORDED_POOL, budgets, cell, notify))
+        outcome = meet(fitting, others, HELD // 2, user, RECORDED_POOL, budgets, config, cell, notify)
+        return Measured(SHUFFLED if cell.seed else RECORDED, outcome)
 
     def tell(self, transfers: Mapping[str, Mapping[str, Any]], done: Finished) -> Told:
         sentences, rows = [], []
@@ -101,9 +110,18 @@ class NewUser:
                     continue
                 tuned = find(risk, "finetuned", budget)
                 gain = interval_of(tuned, "gain")
+                beside = [
+                    f"{points(interval_of(tuned, over))} over {what}"
+                    for over, what in (
+                        ("over_scratch_aligned", "from scratch that follows the scale too"),
+                        ("over_aligned", "the source aligned without labels"),
+                    )
+                    if tuned[over] is not None
+                ]
                 sentences.append(
-                    f"{name}, {budget} trials: fine-tuned {points(gain)} points over from scratch; "
-                    f"{100 * tuned['negative']:.0f} % of people lose more than a point."
+                    f"{name}, {budget} trials: fine-tuned {points(gain)} points over from scratch"
+                    f"{''.join(', ' + part for part in beside)}; {100 * tuned['negative']:.0f} % of people lose more "
+                    "than a point."
                 )
                 rows.append([f"{name}, {budget} trials", points(gain)])
             sentences += _adapting(name, risk)
@@ -111,15 +129,20 @@ class NewUser:
         table = Table("Gain beside what was published", ("", "points over from scratch"), rows,
                       "The published gains are of other people, tasks and networks.")  # fmt: skip
         best = sentences[0] if sentences else "No arm to compare was run."
-        return Told(best, sentences[1:], [table] if rows else [], NOTES)
+        notes = NOTES if done.config.start is None else (*NOTES, STARTED.format(done.config.start))
+        return Told(best, sentences[1:], [table] if rows else [], notes)
 
 
+STARTED = (
+    "The source is the checkpoint {}, not trained on the source's people here: they lend their scale to the arm "
+    "frozen, and what is forgotten is measured on them."
+)
 NOTES = (
     "Every arm sees the same first trials of the user and answers the same later ones; what is aligned follows the "
     "mean covariance trial by trial, each trial transformed by what is known when it comes. From scratch keeps the "
-    "scale of its own labelled trials: part of what aligned and fine-tuned are above it is that they follow. The first "
-    "of several orders of a recording is that in which it happened; in the others its trials are shuffled, so that "
-    "earlier and later are then an order and no time.",
+    "scale of its own labelled trials; scratch_aligned is the same network and follows the scale as the others do. "
+    "The first of several orders of a recording is that in which it happened; in the others its trials are shuffled, "
+    "so that earlier and later are then an order and no time: they are a transfer of their own.",
     "Networks are fine-tuned in all layers with half the learning rate; tangent space and CSP refit the readout, the "
     "tangent space's penalty centred on the source's readout.",
     "The oracle is tuned on all trials of the user but the fifth that it answers, and aligned by all: no user has it.",
@@ -143,9 +166,29 @@ def _adapting(name: str, risk: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def fitting_of(decoder_name: str, shape: tuple[int, int], sfreq: float, sizes: Sizes) -> Fitting:
+def _start(config: RunConfig) -> Start | None:
+    """The checkpoint for simulated people, where one is asked for."""
+    if config.start is None:
+        return None
+    n_times = round(SECONDS * DECODER_SFREQ)
+    return start_from(config.start, config.decoder, CLASS_NAMES, LAYOUTS[MONTAGE], DECODER_SFREQ, n_times)
+
+
+@jax.jit
+def mapped(channels: ChannelMap, everybody: Trials) -> Trials:
+    """Everybody's windows (n_people, n_trials, n_channels, n_times) under the electrodes of a checkpoint."""
+    return everybody._replace(x=channels.apply(everybody.x))
+
+
+def decoder_of(config: RunConfig, shape: tuple[int, int], sfreq: float) -> Decoder:
+    """The decoder of the run, or the one of its checkpoint."""
+    if config.start is not None:
+        return checkpoint_for(config.start, config.decoder).decoder
+    return registry.decoder(config.decoder).make(shape[0], shape[1], 2, sfreq)
+
+
+def fitting_of(decoder: Decoder, sizes: Sizes) -> Fitting:
     """How the decoder is trained from scratch, on the source and fine-tuned."""
-    decoder = registry.decoder(decoder_name).make(shape[0], shape[1], 2, sfreq)
     if not hasattr(decoder, "epochs"):
         return Fitting(decoder=decoder, source=decoder, tuned=decoder, alignment=Euclidean(), refit=True)
     scratch = tuned_as(decoder, epochs=sizes.scratch_epochs, batch_size=16)
@@ -155,14 +198,15 @@ def fitting_of(decoder_name: str, shape: tuple[int, int], sfreq: float, sizes: S
 
 
 def meet(
-    fitting: Fitting, others: Trials, n_held: int, users: Trials, n_pool: int, budgets: tuple[int, ...], cell: Cell,
-    notify: Notify,
+    fitting: Fitting, others: Trials, n_held: int, users: Trials, n_pool: int, budgets: tuple[int, ...],
+    config: RunConfig, cell: Cell, notify: Notify,
 ) -> Outcome:  # fmt: skip
     """The outcome of the users (n_users, n_trials, ...), of whose trials the first ``n_pool`` may be labelled,
-    with the source trained on all but the last ``n_held`` trials of the others."""
+    with the source trained on all but the last ``n_held`` trials of the others, or the checkpoint of the run."""
     key = stream_key(jax.random.key(0), "transfer", cell.seed)
-    notify("training on the source")
-    trained = make_source(fitting, *split(others, -n_held), key)
+    notify("training on the source" if config.start is None else f"starting from {config.start}")
+    begin = None if config.start is None else checkpoint_for(config.start, config.decoder).variables
+    trained = make_source(fitting, *split(others, -n_held), key, variables=begin)
     pool, test = split(users, n_pool)
     notify("answering by every arm")
     keys = jax.vmap(lambda i: stream_key(key, "user", i))(jnp.arange(users.y.shape[0]))
@@ -196,29 +240,14 @@ def record_people(decoder_name: str, n_trials: int, who: str, numbers: Array, se
     return jax.lax.map(one, numbers)
 
 
-def recorded_subjects(folder: str) -> tuple[str, ...]:
-    """Subjects of EEGMMIDB in a folder whose imagined left and right fists are all there; InputError with fewer than
-    three."""
-    root = Path(folder).expanduser()
-    found = [
-        path.name for path in sorted(root.glob("S[0-9][0-9][0-9]"))
-        if all((path / f"{path.name}R{run:02d}.edf").exists() for run in (4, 8, 12))
-    ]  # fmt: skip
-    if len(found) < 3:
-        raise InputError(
-            f"--data is '{folder}', with {len(found)} subjects; wanted a folder of EEGMMIDB with runs 4, 8 and 12 of "
-            "three subjects or more, such as FOLDER/S001/S001R04.edf (physionet.org/content/eegmmidb)"
-        )
-    return tuple(found)
-
-
 @functools.lru_cache(maxsize=64)
-def recorded(folder: str, name: str, decoder_name: str) -> tuple[Trials, float]:
-    """One subject's 45 trials in the decoder's band, and their rate, Hz."""
-    from ...sim.recordings.eegbci import load_eegbci
-
-    spec = registry.decoder(decoder_name)
-    recording = load_eegbci(int(name[1:]), path=Path(folder).expanduser(), tmin=0.0, tmax=SECONDS).pick(CHANNELS)
+def recorded(folder: str, name: str, decoder_name: str, start: str | None) -> tuple[Trials, float]:
+    """One subject's 45 trials in the decoder's band, or as a checkpoint wants them, and their rate, Hz."""
+    recording = of_subject(folder, name, 0.0, SECONDS)
+    if start is not None:
+        card = checkpoint_for(start, decoder_name).card
+        return prepared(recording, card), card.sfreq
+    spec, recording = registry.decoder(decoder_name), recording.pick(CHANNELS)
     rate = None if spec.covariance_only else NETWORK_RATE
     filters = Preprocessing.create(recording.sfreq, recording.x.shape[-1], spec.l_freq, spec.h_freq, rate)
     x = filters.apply(jnp.asarray(recording.x))

@@ -14,8 +14,8 @@ from neurodrift.adaptation.contract import Trials
 from neurodrift.adaptation.transfer.card import Card, decoder_fields
 from neurodrift.adaptation.transfer.checkpoint import load_checkpoint, save_checkpoint
 from neurodrift.adaptation.transfer.pretrain import pretrain
-from neurodrift.scenarios.calibrate import prepared
 from neurodrift.scenarios.cli.main import main
+from neurodrift.scenarios.preparing import prepared
 from neurodrift.sim.recordings import load_embedded
 
 CHANNELS = ("FC3", "FCz", "FC4", "C3", "Cz", "C4", "CP3", "CPz", "CP4")

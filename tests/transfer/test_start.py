@@ -9,6 +9,7 @@ import pytest
 
 from neurodrift.adaptation import registry
 from neurodrift.adaptation.contract import Trials
+from neurodrift.adaptation.spd import covariance, inv_sqrtm, regularised
 from neurodrift.adaptation.transfer.card import Card, decoder_fields
 from neurodrift.adaptation.transfer.checkpoint import save_checkpoint
 from neurodrift.adaptation.transfer.zoo import ZOO, find_checkpoint, shipped, weights_of, zoo_path
@@ -20,6 +21,8 @@ from neurodrift.scenarios.config import command_line as run_line
 from neurodrift.scenarios.config import make_config
 from neurodrift.scenarios.contract import RunConfig
 from neurodrift.scenarios.infos import INFOS
+from neurodrift.scenarios.lookup import get_scenario
+from neurodrift.scenarios.transfer import new_user
 from neurodrift.sim.errors import InputError
 from neurodrift.sim.head.montage import LAYOUTS
 
@@ -75,6 +78,33 @@ def test_a_checkpoint_for_other_windows_is_refused_before_anything_is_computed(t
     path, _, _ = checkpoint(tmp_path, **facts)
     with pytest.raises(InputError, match=said):
         SCENARIOS["mi_cap_shift"].plan(configured(path, decoder))
+
+
+@pytest.mark.parametrize("data", [None, "nowhere"])
+def test_a_new_user_meets_a_checkpoint_of_the_decoder_that_is_run(tmp_path, data):
+    path, _, _ = checkpoint(tmp_path)
+    info, scenario = INFOS["transfer_new_user"], get_scenario("transfer_new_user")
+    with pytest.raises(InputError, match="is of eegnet, the run decodes with tangent_lr: --decoder eegnet"):
+        scenario.plan(make_config(info.name, info, start=path, data=data))
+    if data is None:
+        assert scenario.plan(make_config(info.name, info, start=path, decoder="eegnet"))
+
+
+@pytest.mark.slow
+def test_a_new_user_is_answered_by_the_checkpoint_that_the_run_starts_from(tmp_path):
+    """The frozen arm is the checkpoint behind the mean scale of the source's people."""
+    path, decoder, variables = checkpoint(tmp_path)
+    info, scenario = INFOS["transfer_new_user"], get_scenario("transfer_new_user")
+    config = make_config(info.name, info, start=path, decoder="eegnet", quick=True, subjects=2)
+    (cell,) = scenario.plan(config)
+    _, arrays = scenario.run_cell(config, cell, print)
+    everybody = new_user.record_people("eegnet", 60, "source", jnp.arange(4), 0)
+    users = new_user.record_people("eegnet", 120, "user", jnp.asarray([1, 2]), 0)
+    mean = jnp.mean(jnp.stack([jnp.mean(jax.vmap(covariance)(x[:-20]), 0) for x in everybody.x]), 0)
+    whitened = jnp.einsum("ij,ptjk->ptik", inv_sqrtm(regularised(mean)), users.x[:, 40:])
+    wanted = jax.nn.softmax(jax.vmap(jax.vmap(lambda x: decoder.apply(variables, x)))(whitened))
+    frozen = info.methods.index("frozen")
+    np.testing.assert_allclose(arrays["outcome/probabilities"][:, 0, frozen], wanted, atol=5e-3)
 
 
 def test_scenarios_that_pretrain_nothing_take_no_checkpoint():

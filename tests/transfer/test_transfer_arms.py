@@ -66,6 +66,15 @@ def test_four_labels_are_few_from_scratch_and_enough_for_a_source(answers, new):
     assert accuracy(answers, new, "oracle", 4) > 0.88
 
 
+def test_a_checkpoint_is_a_source_that_people_lend_their_scale_alone(source):
+    everybody = people(6, 70, 4.0)
+    kept, held = (jax.tree.map(lambda a, s=s: a[:, s], everybody) for s in (slice(60), slice(60, None)))
+    begun = fitting().decoder.init(jax.random.key(7))
+    found = make_source(fitting(), kept, held, jax.random.key(0), variables=begun)
+    jax.tree.map(np.testing.assert_array_equal, found.variables, begun)
+    jax.tree.map(np.testing.assert_array_equal, found.moments, source.moments)
+
+
 def test_from_scratch_may_follow_the_scale_too(source, answers, new):
     """A person whose offset moves after the labelled trials: the running mean takes it in, the labelled trials' not."""
     moved = new.test._replace(x=new.test.x + 3.0)
