@@ -75,13 +75,15 @@ class VirtualPeople:
         n_trials: int = 40,
         randomisation: Randomisation | None = None,
         chunk: int = 16,
+        start: str | None = None,
     ) -> "VirtualPeople":
-        """People for the decoder called ``decoder`` under the cap of the simulated scenarios. InputError for sizes
-        below 1."""
+        """People for the decoder called ``decoder`` under the cap of the simulated scenarios, or for the checkpoint
+        ``start`` of it. InputError for sizes below 1."""
         for name, value in (("n_people", n_people), ("n_trials", n_trials), ("chunk", chunk)):
             if value < 1:
                 raise InputError(f"{name} is {value}: wanted 1 or more")
-        setup = Setup(Timeline(), POPULATION, decoder, False)
+        setup = Setup(Timeline(), POPULATION, decoder, False, start)
+        _ = setup.begin  # one that does not fit is refused here
         return cls(
             randomisation=Randomisation() if randomisation is None else randomisation, setup=setup,
             n_people=n_people, n_trials=n_trials, chunk=min(chunk, n_people),

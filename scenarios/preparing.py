@@ -29,6 +29,12 @@ class Windows(NamedTuple):
     preprocessing: Mapping[str, Any]
 
 
+def preprocessing_of(spec: registry.DecoderSpec, seconds: float) -> dict[str, Any]:
+    """How windows of ``seconds`` are prepared for a decoder, as a card says it."""
+    aligned = "euclidean"  # by pretrain, whatever the decoder
+    return {"l_freq": spec.l_freq, "h_freq": spec.h_freq, "window_s": seconds, "alignment": aligned}
+
+
 def prepared(recording: Recording, card: Card | Windows) -> Trials:
     """The recording's trials as the decoder of ``card`` is given them: its channels (mapped by electrode position where
     the recording has others), rate, band and window, from the recording's beginning on. InputError where it has no such

@@ -50,30 +50,65 @@ class _Best(NamedTuple):
     waited: Array  # () int32 epochs since
 
 
-@jax.jit(static_argnames=("plan", "notify"))
-def train(
-    decoder: Decoder,
-    strategy: Strategy,
-    people: Trials | Draw,
-    hidden: Trials | None,
-    outside: Trials | None,
-    start: Variables,
-    key: Array,
-    plan: Plan,
-    notify: Notify | None = None,
-) -> Pretrained:
+class Carry(NamedTuple):
+    """What training goes on from."""
+
+    state: _State
+    best: _Best
+
+
+class Work(NamedTuple):
+    """All that is trained on: the decoder by the strategy, on people or a draw of them; people whose labels are hidden
+    and people held out, None for none."""
+
+    decoder: Decoder
+    strategy: Strategy
+    people: Trials | Draw
+    hidden: Trials | None
+    outside: Trials | None
+
+
+def train(work: Work, start: Variables, key: Array, plan: Plan, notify: Notify | None = None) -> Pretrained:
     """Everything checked: see :func:`neurodrift.adaptation.transfer.pretrain.pretrain_with_history`.
 
     AdamW at the decoder's own rate and decay; one optimiser and one count of progress through all rounds.
     """
-    shape = (people if isinstance(people, Trials) else jax.eval_shape(people, key)).y.shape
+    carry, history = rounds(work, begin(work, start, key), key, jnp.arange(plan.rounds), plan, notify)
+    return Pretrained(carry.best.variables, history)
+
+
+@jax.jit
+def begin(work: Work, start: Variables, key: Array) -> Carry:
+    """Before the first step."""
+    n_people = _shape(work.people, key)[0] + (0 if work.hidden is None else work.hidden.y.shape[0])
+    extra = work.strategy.init(work.decoder, n_people, stream_key(key, "extra"))
+    state = _State(start, extra, _optimizer(work.decoder).init((start.params, extra)), jnp.int32(0))
+    return Carry(state, _Best(start, jnp.float32(jnp.inf), jnp.int32(0)))
+
+
+def _shape(people: Trials | Draw, key: Array) -> tuple[int, ...]:
+    return (people if isinstance(people, Trials) else jax.eval_shape(people, key)).y.shape
+
+
+def _optimizer(decoder: Decoder) -> optax.GradientTransformation:
+    network: Any = decoder
+    return optax.flatten(optax.adamw(network.learning_rate, eps=ADAM_EPS, weight_decay=network.weight_decay))
+
+
+@jax.jit(static_argnames=("plan", "notify"))
+def rounds(
+    work: Work, carry: Carry, key: Array, numbers: Array, plan: Plan, notify: Notify | None = None
+) -> tuple[Carry, dict[str, Array]]:
+    """The rounds of these numbers (n,) of all that are planned, and their history: rounds one by one are the same as
+    all at once."""
+    decoder, strategy, people, hidden, outside = work
+    shape = _shape(people, key)
     n_hidden = 0 if hidden is None else hidden.y.shape[0]
     hidden_per_batch = min(n_hidden, plan.people_per_batch)
     n_batches = max(1, round(shape[0] * shape[1] / (plan.people_per_batch * plan.trials_per_person)))
     n_epochs = plan.rounds * plan.epochs
     n_steps = n_epochs * n_batches
-    network: Any = decoder
-    optimizer = optax.flatten(optax.adamw(network.learning_rate, eps=ADAM_EPS, weight_decay=network.weight_decay))
+    optimizer = _optimizer(decoder)
     aligned = align_people(people) if isinstance(people, Trials) else None
     hidden = None if hidden is None else align_people(hidden)
     outside = None if outside is None else align_people(outside)
@@ -90,7 +125,7 @@ def train(
             labelled = jnp.concatenate([labelled, jnp.zeros(others.shape)])
         return Batch(trials, chosen, labelled, progress)
 
-    def epoch(carry: tuple[_State, _Best], known: Trials) -> tuple[tuple[_State, _Best], dict[str, Array]]:
+    def epoch(carry: Carry, known: Trials) -> tuple[Carry, dict[str, Array]]:
         state, best = carry
         key_order = stream_key(key, "orders", state.tick)
         chosen = orders(key_order, shape[0], plan.people_per_batch, n_batches)
@@ -112,17 +147,15 @@ def train(
             variables = state.variables._replace(params=params, stats=found.stats)
             return _State(variables, extra, memory, state.tick + 1), found.terms
 
-        def learn(carry: tuple[_State, _Best]) -> tuple[tuple[_State, _Best], dict[str, Array]]:
-            state, terms = jax.lax.scan(step, carry[0], (chosen, others))
-            return (state, carry[1]), {name: values.mean() for name, values in terms.items()}
+        def learn(carry: Carry) -> tuple[Carry, dict[str, Array]]:
+            state, terms = jax.lax.scan(step, carry.state, (chosen, others))
+            return Carry(state, carry.best), {name: values.mean() for name, values in terms.items()}
 
         if outside is not None and plan.patience:
             silent = jax.tree.map(lambda s: jnp.full(s.shape, jnp.nan, s.dtype), jax.eval_shape(learn, carry)[1])
-            (state, _), terms = jax.lax.cond(
-                best.waited < plan.patience, learn, lambda carry: (carry, silent), (state, best)
-            )
+            (state, _), terms = jax.lax.cond(best.waited < plan.patience, learn, lambda carry: (carry, silent), carry)
         else:
-            (state, _), terms = learn((state, best))
+            (state, _), terms = learn(carry)
         if outside is not None:
             loss, accuracy = evaluate(decoder, state.variables, outside)
             better = loss < best.loss
@@ -133,17 +166,14 @@ def train(
             best = best._replace(variables=state.variables)
         if notify is not None:
             jax.debug.callback(_told(notify, n_epochs, n_batches), state.tick, terms)
-        return (state, best), terms
+        return Carry(state, best), terms
 
-    def round_of(carry: tuple[_State, _Best], number: Array) -> tuple[tuple[_State, _Best], dict[str, Array]]:
+    def round_of(carry: Carry, number: Array) -> tuple[Carry, dict[str, Array]]:
         known = align_people(people(stream_key(key, "people", number))) if aligned is None else aligned  # type: ignore[operator]
         return jax.lax.scan(lambda c, _: epoch(c, known), carry, None, length=plan.epochs)
 
-    extra = strategy.init(decoder, shape[0] + n_hidden, stream_key(key, "extra"))
-    state = _State(start, extra, optimizer.init((start.params, extra)), jnp.int32(0))
-    best = _Best(start, jnp.float32(jnp.inf), jnp.int32(0))
-    (_, best), history = jax.lax.scan(round_of, (state, best), jnp.arange(plan.rounds))
-    return Pretrained(best.variables, jax.tree.map(lambda leaf: leaf.reshape(-1), history))
+    carry, history = jax.lax.scan(round_of, carry, numbers)
+    return carry, jax.tree.map(lambda leaf: leaf.reshape(-1), history)
 
 
 def evaluate(decoder: Decoder, variables: Variables, people: Trials) -> tuple[Array, Array]:

@@ -13,7 +13,8 @@ from ...sim.keys import stream_key
 from ..contract import Decoder, Trials, Variables
 from .contract import Draw, Strategy, check_network, check_people
 from .domains import euclidean_align, stacked
-from .loop import Notify, Plan, Pretrained, train
+from .loop import Notify, Plan, Pretrained, Work, train
+from .parts import Parts, train_in_parts
 
 
 def pretrain(
@@ -75,12 +76,14 @@ def pretrain_with_history(
     people_per_batch: int = 4,
     trials_per_person: int = 16,
     notify: Notify | None = None,
+    parts: Parts | None = None,
 ) -> Pretrained:
     """As :func:`pretrain`, with what was measured on the way. Jittable with respect to arrays.
 
     unlabelled: people whose trials are used, their labels never (as many of them in a minibatch as labelled ones);
     held_out: people on whom the loss is measured after each epoch, see :class:`Plan` for ``patience``; rounds: how many
-    times a :class:`Draw` is asked for other people. Raises InputError for people or sizes that do not fit.
+    times a :class:`Draw` is asked for other people; parts: keep the state on the way, and go on from one that is there
+    (not inside jit). Raises InputError for people or sizes that do not fit.
     """
     check_network(decoder)
     if epochs is None:
@@ -107,7 +110,10 @@ def pretrain_with_history(
     most = min(first.y.shape[1], *([] if hidden is None else [hidden.y.shape[1]]), trials_per_person)
     plan = Plan(epochs, rounds, min(people_per_batch, first.y.shape[0]), most, patience)
     begin = decoder.init(stream_key(key, "init")) if start is None else start
-    return train(decoder, strategy, known, hidden, outside, begin, stream_key(key, "train"), plan, notify)
+    work, key = Work(decoder, strategy, known, hidden, outside), stream_key(key, "train")
+    if parts is not None:
+        return train_in_parts(work, begin, key, plan, parts, notify)
+    return train(work, begin, key, plan, notify)
 
 
 def checked(people: Sequence[Trials] | Trials, what: str) -> Trials:

@@ -15,13 +15,15 @@ class Options:
     """Pretrain a decoder on many virtual people, each with another head, rhythm, noise and drift, or on recordings, and
     write a checkpoint: NAME.safetensors with its weights, NAME.json that says what they are.
 
-    --start NAME of neurodrift run begins there. The table is measured on 16 virtual people who were not trained on.
+    --start NAME of neurodrift run begins there. The table is measured on 16 virtual people who were not trained on. An
+    interrupted command goes on where it was when it is given again.
     """
 
     decoder: str = "eegnet"
     """the decoder (neurodrift list)"""
     strategy: str = "supervised"
-    """supervised, or with a penalty that makes people alike: mmd, coral, dann, mcc"""
+    """supervised, or with a penalty that makes people alike: mmd, coral, dann, mcc; with --start, what
+    recalibrates in a few steps: maml, anil, reptile"""
     weight: Number = None
     """of the penalty (default: the strategy's)"""
     people: Count = None
@@ -35,7 +37,12 @@ class Options:
     seed: int = 0
     """of people and network"""
     data: Name = None
-    """recordings instead, one of each person with commas between, such as eegbci:7,eegbci:49; a fifth are held out"""
+    """recordings instead, one of each person with commas between, such as eegbci:7,eegbci:49, or a folder of EEGMMIDB;
+    a fifth are held out"""
+    events: Name = None
+    """which annotations of files begin trials, such as T1=left,T2=right"""
+    start: Name = None
+    """checkpoint to go on from, a name (neurodrift list) or a path (default: an untrained decoder)"""
     out: Folder = None
     """NAME of the checkpoint (default: checkpoints/DECODER-STRATEGY-SEED)"""
     zoo: Flag = False
@@ -67,7 +74,7 @@ def execute(options: Options) -> int:
         people=(4 if options.quick else 64) if options.people is None else int(options.people),
         trials=min(options.trials, 20) if options.quick else options.trials,
         epochs=min(options.epochs, 2) if options.quick else options.epochs, seed=options.seed, rate=options.rate,
-        data=recordings_of([options.data]) if options.data else (),
+        data=recordings_of([options.data]) if options.data else (), events=options.events, start=options.start,
     )  # fmt: skip
     return _make(recipe, options.out or default_out(recipe), options.json)
 
@@ -75,7 +82,7 @@ def execute(options: Options) -> int:
 def _make(recipe: "Recipe", out: Path, as_json: bool) -> int:  # type: ignore[name-defined]  # noqa: F821
     from ...adaptation.transfer.checkpoint import save_checkpoint
     from ...sim.errors import InputError
-    from ..pretraining import make_checkpoint
+    from ..pretraining import make_checkpoint, parts_of
     from ..progress import duration
 
     try:
@@ -84,7 +91,10 @@ def _make(recipe: "Recipe", out: Path, as_json: bool) -> int:  # type: ignore[na
         raise InputError(f"cannot write to {out.parent} ({error.strerror}): choose another --out") from error
     recipe = dataclasses.replace(recipe, command=command_line(recipe))
     began, line = time.monotonic(), _Line()
-    found, worth = make_checkpoint(recipe, line)
+    parts = parts_of(out, recipe)
+    if parts.exists():
+        print(f"going on from {parts}", file=sys.stderr)
+    found, worth = make_checkpoint(recipe, line, parts)
     line.close()
     path = save_checkpoint(out, found.variables, found.card)
     if as_json:
@@ -96,7 +106,13 @@ def _make(recipe: "Recipe", out: Path, as_json: bool) -> int:  # type: ignore[na
     from rich.table import Table
 
     held = "recordings held out" if recipe.data else "virtual people not trained on"
-    table = Table("measure", "untrained", "pretrained", "95 % over people", title=f"{out.name}: {held}, no label used")
+    table = Table(
+        "measure",
+        "untrained" if recipe.start is None else "before",
+        "pretrained",
+        "95 % over people",
+        title=f"{out.name}: {held}",
+    )
     for row in worth:
         interval = "-" if math.isnan(row.lo) else f"[{row.lo:.1f}, {row.hi:.1f}]"
         digits = 1 if row.unit == "%" else 4
@@ -110,6 +126,7 @@ def _make(recipe: "Recipe", out: Path, as_json: bool) -> int:  # type: ignore[na
 
 _TITLES = {
     "accuracy": "accuracy of the frozen decoder",
+    "accuracy_after_10": "accuracy after its steps on 10 labelled trials",
     "mmd": "discrepancy between people, squared MMD",
     "mmd_alike": "the same if people were alike",
     "a_distance": "proxy A-distance between people",
@@ -123,6 +140,8 @@ def command_line(recipe: "Recipe") -> str:  # type: ignore[name-defined]  # noqa
     words += (
         ["--data", ",".join(recipe.data)] if recipe.data else ["--people", recipe.people, "--trials", recipe.trials]
     )
+    words += ["--events", recipe.events] if recipe.events is not None else []
+    words += ["--start", recipe.start] if recipe.start is not None else []
     words += ["--rate", f"{recipe.rate:g}"] if recipe.rate is not None else []
     words += ["--epochs", recipe.epochs, "--seed", recipe.seed]
     return shlex.join(str(word) for word in words)

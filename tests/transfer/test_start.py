@@ -13,7 +13,7 @@ from neurodrift.adaptation.spd import covariance, inv_sqrtm, regularised
 from neurodrift.adaptation.transfer.card import Card, decoder_fields
 from neurodrift.adaptation.transfer.checkpoint import save_checkpoint
 from neurodrift.adaptation.transfer.zoo import ZOO, find_checkpoint, shipped, weights_of, zoo_path
-from neurodrift.scenarios import pretraining, simulated
+from neurodrift.scenarios import pretraining, simulated, worth
 from neurodrift.scenarios.catalogue import SCENARIOS
 from neurodrift.scenarios.cli.main import main
 from neurodrift.scenarios.cli.pretrain_command import command_line
@@ -132,6 +132,9 @@ def test_a_configuration_without_a_checkpoint_is_written_as_ever():
         (["--rate", "2"], "--rate is 2"),
         (["--weight", "-1"], "wanted a finite number"),
         (["--decoder", "csp_lda", "--strategy", "mmd"], "is for networks"),
+        (["--strategy", "maml"], "goes on from a trained decoder: give one with --start"),
+        (["--strategy", "supervised", "--weight", "1"], "supervised has no penalty"),
+        (["--start", "eegnet-mi-virtuel"], "cannot be read"),
         (["--data", "embedded:eegmmidb-S007"], "names 1 recordings: wanted 3 or more"),
     ],
 )
@@ -164,7 +167,7 @@ def test_accuracy_is_of_each_person_behind_their_own_alignment():
     one = jax.tree.map(lambda a: a[0], people)
     variables = decoder.fit(decoder.init(jax.random.key(0)), one, jax.random.key(0))
     louder = people._replace(x=people.x.at[1].multiply(100.0))  # alignment takes it out
-    first, second = (pretraining.accuracy_of(decoder, variables, p) for p in (people, louder))
+    first, second = (worth.accuracy_of(decoder, variables, p) for p in (people, louder))
     np.testing.assert_allclose(first, second)
     assert first.min() > 80
 

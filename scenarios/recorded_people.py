@@ -1,0 +1,88 @@
+"""Recorded people to pretrain on: recordings of the left and the right hand, prepared alike, a fifth held out."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..adaptation import registry
+from ..adaptation.contract import Decoder, Trials
+from ..adaptation.preprocessing import Preprocessing
+from ..adaptation.transfer.checkpoint import Checkpoint
+from ..adaptation.transfer.domains import stacked
+from ..sim.errors import InputError
+from ..sim.recordings import Recording, load
+from .eegmmidb import of_subject, recorded_subjects
+from .preparing import Windows, prepared, preprocessing_of
+from .simulated import CLASS_NAMES
+
+SECONDS = (0.5, 3.5)  # after the cue
+
+
+def recorded_people(
+    data: Sequence[str], events: str | None, decoder_name: str, begun: Checkpoint | None
+) -> tuple[Trials, Trials, Decoder, dict[str, Any]]:
+    """People to train on, others held out (a fifth), the decoder for them, and what a card says of them.
+
+    data: recordings of one person each, or folders of EEGMMIDB; begun: the checkpoint to go on from, whose windows they
+    are given, None: the channels that all have. InputError where there are too few, or none of the two hands.
+    """
+    recordings = [_two_hands(r).crop(*SECONDS) for r in _all_of(data, events)]
+    if len(recordings) < 3:
+        raise InputError(f"--data names {len(recordings)} recordings: wanted 3 or more, one is held out of every five")
+    wanted = begun.card if begun is not None else _windows(decoder_name, recordings)
+    people = [prepared(r if begun is not None else r.pick(wanted.ch_names), wanted) for r in recordings]
+    n_out, names = max(1, len(people) // 5), [r.source for r in recordings]
+    decoder = (
+        registry.decoder(decoder_name).make(len(wanted.ch_names), wanted.n_times, 2, wanted.sfreq)
+        if begun is None
+        else begun.decoder
+    )
+    facts = {
+        "ch_names": wanted.ch_names, "sfreq": wanted.sfreq, "n_times": wanted.n_times,
+        "preprocessing": dict(wanted.preprocessing), "people": len(people) - n_out,
+        "trials": sum(len(p.y) for p in people[:-n_out]),
+        "licence": "that of the recordings: " + "; ".join(sorted({r.licence for r in recordings})),
+        "data": f"recorded: {', '.join(names[:-n_out])}; held out: {', '.join(names[-n_out:])}",
+    }  # fmt: skip
+    return stacked(people[:-n_out]), stacked(people[-n_out:]), decoder, facts
+
+
+def _all_of(data: Sequence[str], events: str | None) -> list[Recording]:
+    """The recordings of --data, those of folders one by one."""
+    found = []
+    for word in data:
+        if Path(word).expanduser().is_dir():
+            found += [of_subject(word, name, *SECONDS) for name in recorded_subjects(word)]
+        else:
+            named = ":" in word and not Path(word).exists()
+            found.append(load(word) if named else load(word, events, tmin=SECONDS[0], tmax=SECONDS[1]))
+    return found
+
+
+def _windows(decoder_name: str, recordings: Sequence[Recording]) -> Windows:
+    """The channels that all have, and the lowest rate that the decoder takes."""
+    spec = registry.decoder(decoder_name)
+    names = tuple(n for n in recordings[0].ch_names if all(n in r.ch_names for r in recordings))
+    if len(names) < 3:
+        raise InputError(f"--data: the recordings share {len(names)} channels: wanted 3 or more")
+    sfreq, seconds = min(r.sfreq for r in recordings), SECONDS[1] - SECONDS[0]
+    rate = _rate(sfreq, spec.min_sfreq)
+    n_times = Preprocessing.create(sfreq, round(seconds * sfreq), spec.l_freq, spec.h_freq, rate).n_times_out
+    return Windows(decoder_name, names, rate, n_times, CLASS_NAMES, preprocessing_of(spec, seconds))
+
+
+def _two_hands(recording: Recording) -> Recording:
+    """The trials of the left and the right hand alone, named as the simulated ones are."""
+    sides = [next((name for name in recording.class_names if side in name.lower()), None) for side in ("left", "right")]
+    if None in sides:
+        raise InputError(
+            f"--data {recording.source} has the classes {', '.join(recording.class_names)}: wanted the left and the "
+            "right hand"
+        )
+    return dataclasses.replace(recording.select_classes([str(s) for s in sides]), class_names=CLASS_NAMES)
+
+
+def _rate(sfreq: float, least: float) -> float:
+    """The lowest rate that divides ``sfreq`` and is ``least`` Hz or more."""
+    return sfreq / max(1, int(sfreq // least))

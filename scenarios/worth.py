@@ -1,0 +1,77 @@
+"""What a pretrained decoder is worth to people it was not trained on."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from ..adaptation.contract import Decoder, Trials, Variables
+from ..adaptation.meta import recalibrate
+from ..adaptation.transfer.discrepancy import between_people, features_of
+from ..adaptation.transfer.domains import align_people
+from .statistics import bootstrap, resample, weighted_mean
+
+
+class Worth(NamedTuple):
+    """Of one measure on people who were not trained on: before training, after it, its interval over people after."""
+
+    name: str
+    before: float
+    after: float
+    lo: float
+    hi: float
+    unit: str
+
+
+def accuracy_of(decoder: Decoder, variables: Variables, people: Trials) -> np.ndarray:
+    """(n_people,) accuracy, %, of the decoder as it is behind each person's own alignment, which reads no label."""
+    return np.asarray(_accuracy(decoder, variables, people), float)
+
+
+@jax.jit
+def _accuracy(decoder: Decoder, variables: Variables, people: Trials) -> Array:
+    aligned = align_people(people)
+    logits = jax.vmap(jax.vmap(lambda x: decoder.apply(variables, x)))(aligned.x)
+    right = (logits.argmax(-1) == aligned.y) * aligned.weight
+    return 100.0 * right.sum(1) / jnp.maximum(aligned.weight.sum(1), 1e-12)
+
+
+def worth_of(decoder: Decoder, start: Variables, found: Variables, outside: Trials, network: bool) -> list[Worth]:
+    """Accuracy before (of a network) and after, and how far apart people are in its features."""
+    before, after = (accuracy_of(decoder, v, outside) for v in (start, found))
+    interval = bootstrap(weighted_mean(after), resample(len(after), 0))
+    nan = float("nan")
+    if not network:
+        return [Worth("accuracy", nan, interval.value, interval.lo, interval.hi, "%")]
+    rows = [Worth("accuracy", float(before.mean()), interval.value, interval.lo, interval.hi, "%")]
+    if len(after) > 1:
+        measured = [
+            {k: float(v) for k, v in between_people(features_of(decoder, v, outside)).items()} for v in (start, found)
+        ]
+        rows += [Worth(name, measured[0][name], measured[1][name], nan, nan, "") for name in measured[0]]
+    return rows
+
+
+def after_steps(decoder: Decoder, learner: Any, start: Variables, found: Variables, outside: Trials) -> Worth:
+    """Accuracy, %, after the learner's steps on each person's first ten trials, on those that follow."""
+    name, n_few = "accuracy_after_10", 10
+    if outside.y.shape[1] <= n_few:
+        return Worth(name, float("nan"), float("nan"), float("nan"), float("nan"), "%")
+    aligned = align_people(outside)
+    few, later = (jax.tree.map(lambda a, s=s: a[:, s], aligned) for s in (slice(n_few), slice(n_few, None)))
+
+    @jax.jit
+    def right(variables: Variables) -> Array:
+        def one(few: Trials, later: Trials) -> Array:
+            tuned = recalibrate(decoder, variables, few, learner)
+            logits = jax.vmap(lambda x: decoder.apply(tuned, x))(later.x)
+            hits = (logits.argmax(-1) == later.y) * later.weight
+            return 100.0 * hits.sum() / jnp.maximum(later.weight.sum(), 1e-12)
+
+        return jax.lax.map(lambda both: one(*both), (few, later))
+
+    before, after = (np.asarray(right(v), float) for v in (start, found))
+    interval = bootstrap(weighted_mean(after), resample(len(after), 0))
+    return Worth(name, float(before.mean()), interval.value, interval.lo, interval.hi, "%")
