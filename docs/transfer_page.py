@@ -15,7 +15,7 @@ from typing import Any
 from closed_page import save_png, table  # beside this file
 
 from neurodrift.scenarios.transfer.figures import courses_drawing, people_drawing
-from neurodrift.scenarios.transfer.page import HEADS, SHARES, by_arm, cell, needed_lines
+from neurodrift.scenarios.transfer.page import HEADS, SHARES, audit_lines, by_arm, cell, needed_lines
 
 HERE = Path(__file__).parent / "results"
 
@@ -82,7 +82,15 @@ def _risk(risk: Mapping[str, Any], key: str, folder: Path, unit: str) -> list[st
         SHARES,
         table(["", unit, *more], rows),
         "\n".join(f"- Within 5 % of the oracle, {line}" for line in needed_lines(risk, unit)),
+        *_privacy(risk.get("audit")),
     ]
+
+
+def _privacy(audit: Mapping[str, Any] | None) -> list[str]:
+    if not audit:
+        return []
+    head, *rows = audit_lines(audit)
+    return ["### Privacy", audit["sentence"], audit["question"], table(head, rows)]
 
 
 def main() -> None:

@@ -30,10 +30,14 @@ class Auc(NamedTuple):
 
 @jax.jit
 def _margins(decoder: Any, variables: Variables, trials: Trials) -> Array:
-    logits = jax.vmap(lambda x: decoder.apply(variables, x))(trials.x)
+    return margins(jax.vmap(lambda x: decoder.apply(variables, x))(trials.x), trials.y)
+
+
+def margins(logits: Array, y: Array) -> Array:
+    """log p(y) - log(1 - p(y)) (n_trials,) of logits (n_trials, n_classes); jittable."""
     log_p = jax.nn.log_softmax(logits)
-    of_class = jnp.take_along_axis(log_p, trials.y[:, None], 1)[:, 0]
-    others = jnp.where(jax.nn.one_hot(trials.y, logits.shape[1]) > 0, -jnp.inf, log_p)
+    of_class = jnp.take_along_axis(log_p, y[:, None], 1)[:, 0]
+    others = jnp.where(jax.nn.one_hot(y, logits.shape[1]) > 0, -jnp.inf, log_p)
     return of_class - jax.nn.logsumexp(others, axis=1)
 
 

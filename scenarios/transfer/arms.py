@@ -18,6 +18,7 @@ import numpy as np
 from jax import Array
 
 from ...adaptation.contract import Decoder, Trials, Variables
+from ...adaptation.federated.audit import margins
 from ...sim.keys import stream_key
 from ...sim.pytree import component, static
 from .alignments import Alignment, aligned, mean_moments, running
@@ -95,10 +96,12 @@ def _trained(decoder: Decoder, trials: Trials, key: Array) -> Variables:
 
 class Answers(NamedTuple):
     """proba (n_arms, n_test, n_classes); held (n_arms, n_held, n_classes): of the source's held trials, NaN where there
-    is no sense in asking."""
+    is no sense in asking; told (3, n_pool + n_test): how sure the decoders from scratch, of the source and fine-tuned
+    are of the class of all of the person's trials, on one scale (see ``privacy``); (0, n_pool + n_test) unasked."""
 
     proba: Array
     held: Array
+    told: Array
 
 
 def source_of(
@@ -118,7 +121,9 @@ def source_of(
     return Source(variables, jax.tree.map(lambda m: m.mean(axis=0), moments), flat(held))
 
 
-def answer(fitting: Fitting, source: Source, person: Person, n_labels: Array, key: Array) -> Answers:
+def answer(
+    fitting: Fitting, source: Source, person: Person, n_labels: Array, key: Array, audited: bool = False
+) -> Answers:
     """All arms on one person with ``n_labels`` () labelled trials.
 
     scratch: trained on those alone, on their own scale. scratch_aligned: the same, the scale followed trial by trial.
@@ -151,7 +156,13 @@ def answer(fitting: Fitting, source: Source, person: Person, n_labels: Array, ke
     unasked = jnp.full((*source.held.y.shape, fitting.decoder.n_classes), jnp.nan)
     before, after = apply(source.variables, source.held.x), apply(tuned, source.held.x)
     held = (unasked, unasked, before, before, after)
-    return Answers(jax.nn.softmax(jnp.stack(logits)), jax.nn.softmax(jnp.stack(held)))
+    whole = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), person.pool, person.test)
+    told = jnp.zeros((0, *whole.y.shape))
+    if audited:
+        mine, theirs = (aligned(fitting.alignment, whole, mean).x for mean in (own, alone))
+        of = (apply(scratch, theirs), apply(source.variables, mine), apply(tuned, mine))
+        told = jnp.stack([margins(logits, whole.y) for logits in of])
+    return Answers(jax.nn.softmax(jnp.stack(logits)), jax.nn.softmax(jnp.stack(held)), told)
 
 
 def oracle(fitting: Fitting, source: Source, person: Person, key: Array) -> Array:
@@ -174,9 +185,10 @@ def oracle(fitting: Fitting, source: Source, person: Person, key: Array) -> Arra
 _source = jax.jit(source_of)
 _oracles = jax.jit(jax.vmap(oracle, in_axes=(None, None, 0, 0)))
 _answers = jax.jit(
-    lambda fitting, source, people, n_labels, keys: jax.lax.map(
-        lambda n: jax.vmap(lambda p, k: answer(fitting, source, p, n, k))(people, keys), n_labels
-    )
+    lambda fitting, source, people, n_labels, keys, audited: jax.lax.map(
+        lambda n: jax.vmap(lambda p, k: answer(fitting, source, p, n, k, audited))(people, keys), n_labels
+    ),
+    static_argnums=5,
 )
 
 
@@ -185,11 +197,19 @@ def run_arms(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities (n_people, n_budgets, n_arms, n_test, n_classes) of all ``ARMS``, and those of the source's held
     trials (n_people, n_budgets, n_arms, n_held, n_classes), NaN for arms that know no source."""
-    found = _answers(fitting, source, people, jnp.asarray(budgets), keys)
-    proba, held = (np.moveaxis(np.asarray(a), 0, 1) for a in found)
+    proba, held, _ = run_audited(fitting, source, people, budgets, keys, audited=False)
+    return proba, held
+
+
+def run_audited(
+    fitting: Fitting, source: Source, people: Person, budgets: tuple[int, ...], keys: Array, audited: bool = True
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """As :func:`run_arms`, and what decoders tell (n_people, n_budgets, 3, n_pool + n_test): see :class:`Answers`."""
+    found = _answers(fitting, source, people, jnp.asarray(budgets), keys, audited)
+    proba, held, told = (np.moveaxis(np.asarray(a), 0, 1) for a in found)
     best = np.asarray(_oracles(fitting, source, people, keys))[:, None, None]
     proba = np.concatenate([proba, np.broadcast_to(best, (*proba.shape[:2], 1, *proba.shape[3:]))], axis=2)
-    return proba, np.concatenate([held, np.full_like(held[:, :, :1], np.nan)], axis=2)
+    return proba, np.concatenate([held, np.full_like(held[:, :, :1], np.nan)], axis=2), told
 
 
 def make_source(

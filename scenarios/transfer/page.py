@@ -117,8 +117,26 @@ def audit(risk: Mapping[str, Any]) -> str:
     found = risk.get("audit")
     if not found:
         return '<h3>Privacy</h3><p class="soft">No privacy audit was made of this source.</p>'
-    rows = "".join(f"<tr><td>{escape(str(k))}</td><td>{escape(str(v))}</td></tr>" for k, v in found.items())
-    return f'<h3>Privacy</h3><table class="narrow"><tbody>{rows}</tbody></table>'
+    if "rows" not in found:
+        rows = "".join(f"<tr><td>{escape(str(k))}</td><td>{escape(str(v))}</td></tr>" for k, v in found.items())
+        return f'<h3>Privacy</h3><table class="narrow"><tbody>{rows}</tbody></table>'
+    first, *others = audit_lines(found)
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in first)
+    rows = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in line) + "</tr>" for line in others)
+    return (
+        f'<h3>Privacy</h3><p>{escape(found["sentence"])}</p><p class="soft">{escape(found["question"])}</p>'
+        f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    )
+
+
+def audit_lines(found: Mapping[str, Any]) -> list[list[str]]:
+    """Headings and rows of an audit: arms and attacks down, budgets across, areas with their intervals."""
+    budgets = sorted({row["budget"] for row in found["rows"]})
+    lines = [["decoder", "attack", *(f"{budget} labelled" for budget in budgets)]]
+    for arm, attack in dict.fromkeys((row["arm"], row["attack"]) for row in found["rows"]):
+        mine = {row["budget"]: row for row in found["rows"] if (row["arm"], row["attack"]) == (arm, attack)}
+        lines.append([arm, attack, *(cell(mine[budget], "area") for budget in budgets)])
+    return lines
 
 
 def own_table(table: Mapping[str, Any]) -> str:

@@ -1,0 +1,80 @@
+"""The privacy audit of a transfer: can who has a person's decoder tell which of the person's trials it was trained on?
+
+Membership inference (Yeom et al 2018) on decoders that were trained on the first few trials of a person: is it surer of
+the class of those than of the person's other trials? The source's decoder has met none of them: what is found there is
+no memory but early trials that differ from late ones, or the scale, which is that of the labelled trials.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...adaptation.federated.audit import auc
+from ..rows import put
+from ..statistics import bootstrap, resample, weighted_mean
+from .arms import Person
+from .outcome import Outcome
+
+KEPT = "audit/"
+ARMS = ("scratch", "aligned", "finetuned")
+ATTACKS = ("loss", "loss beside the source's")
+SEED = 20220301
+QUESTION = (
+    "Which of a person's trials was the decoder trained on? Area under the curve of telling them from the person's "
+    "others by how sure the decoder is of their class, person by person: .5 is a guess, 1 tells all. Beside the "
+    "source's: by how much surer it is than the source's decoder. aligned is the source's decoder itself, which has "
+    "seen none of them. Brackets: 95 % bootstrap interval over people."
+)
+
+
+def kept(told: np.ndarray, people: Person, budgets: Sequence[int]) -> dict[str, np.ndarray]:
+    """What a cell keeps: told (n_people, n_budgets, 3, n_trials) as ``run_audited`` has it, and who was in (n_people,
+    n_budgets, n_trials): 1 a labelled trial, 0 another of the person's, -1 none."""
+    weight = np.concatenate([np.asarray(part.weight) for part in (people.pool, people.test)], axis=1)
+    labelled = np.arange(weight.shape[1]) < np.asarray(budgets)[:, None]
+    member = np.where(weight[:, None] > 0, labelled, -1).astype(np.int8)
+    return {f"{KEPT}told": np.asarray(told, np.float32), f"{KEPT}member": member}
+
+
+def audited(outcomes: Sequence[Outcome], arrays: Sequence[Mapping[str, np.ndarray]]) -> dict[str, Any] | None:
+    """The audit of some cells of one transfer, as ``risks`` takes it; None where a cell kept nothing for it.
+
+    rows: area with its interval by arm, budget and attack. A person who was met several times counts once.
+    """
+    if not arrays or any(f"{KEPT}told" not in found for found in arrays):
+        return None
+    rows = []
+    for a, arm in enumerate(ARMS):
+        for b, budget in enumerate(outcomes[0].budgets):
+            if not budget or arm not in outcomes[0].arms:
+                continue
+            for attack in ATTACKS[: 1 if arm == "aligned" else 2]:
+                by_person: dict[str, list[float]] = {}
+                for outcome, found in zip(outcomes, arrays):
+                    told, member = found[f"{KEPT}told"][:, b], found[f"{KEPT}member"][:, b]
+                    score = told[:, a] - (told[:, ARMS.index("aligned")] if attack != ATTACKS[0] else 0.0)
+                    for name, one, which in zip(outcome.people, score, member):
+                        by_person.setdefault(name, []).append(auc(one[which >= 0], which[which >= 0] > 0))
+                row: dict[str, Any] = {"arm": arm, "budget": budget, "attack": attack, "n_people": len(by_person)}
+                mean = weighted_mean([float(np.mean(areas)) for areas in by_person.values()])
+                put(row, "area", bootstrap(mean, resample(len(by_person), SEED)))
+                rows.append(row)
+    return {"question": QUESTION, "sentence": _sentence(rows), "rows": rows} if rows else None
+
+
+def _sentence(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What the fine-tuned decoder gives away, by the better attack, beside one from scratch."""
+    said = []
+    for budget in sorted({row["budget"] for row in rows}):
+        here = [row for row in rows if row["budget"] == budget]
+        by_arm = {arm: [row for row in here if row["arm"] == arm] for arm in ("finetuned", "scratch")}
+        best = {arm: max(mine, key=lambda row: row["area"]) for arm, mine in by_arm.items() if mine}
+        told = [f"{arm} {row['area']:.2f}{_ends(row)}" for arm, row in best.items()]
+        if told:
+            said.append(f"with {budget} labelled trials {', '.join(told)}")
+    return f"Trials of the training are told from others, area by the better of two attacks: {'; '.join(said)}."
+
+
+def _ends(row: Mapping[str, Any]) -> str:
+    return "" if row["area_lo"] is None else f" [{row['area_lo']:.2f}, {row['area_hi']:.2f}]"

@@ -1,0 +1,87 @@
+"""The privacy audit of a transfer: it finds what is there, counts people, and is shown in the report."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from neurodrift.scenarios.transfer.arms import Person
+from neurodrift.scenarios.transfer.outcome import Outcome
+from neurodrift.scenarios.transfer.page import audit_lines, risk_sections
+from neurodrift.scenarios.transfer.privacy import ARMS, audited, kept
+from neurodrift.scenarios.transfer.risk import risks
+
+N_PEOPLE, N_POOL, N_TEST, BUDGETS = 12, 40, 80, (0, 10, 40)
+
+
+def person(n_people=N_PEOPLE, missing=0):
+    """Trials of which only the weights matter; the last ``missing`` of the test are none."""
+    pool, test = np.ones((n_people, N_POOL)), np.ones((n_people, N_TEST))
+    test[:, N_TEST - missing :] = 0.0
+    return Person(SimpleNamespace(weight=pool), SimpleNamespace(weight=test))
+
+
+def told(seed, leak, n_people=N_PEOPLE):
+    """Confidences with deviation 1 around each trial's own difficulty; the labelled ones ``leak`` higher, by arm."""
+    rng = np.random.default_rng(seed)
+    labelled = np.arange(N_POOL + N_TEST) < np.array(BUDGETS)[:, None]
+    hardness = 3.0 * rng.normal(size=(n_people, 1, 1, N_POOL + N_TEST))
+    noise = rng.normal(size=(n_people, len(BUDGETS), 3, N_POOL + N_TEST))
+    return hardness + noise + np.array(leak)[:, None] * labelled[:, None]
+
+
+def outcome(names, arms=(*ARMS, "oracle")):
+    return Outcome(tuple(names), BUDGETS, arms, np.full((len(names), len(BUDGETS), len(arms)), 0.7))
+
+
+def row(found, arm, budget, attack="loss"):
+    return next(r for r in found["rows"] if (r["arm"], r["budget"], r["attack"]) == (arm, budget, attack))
+
+
+def test_members_are_the_labelled_trials_and_what_is_no_trial_is_neither():
+    member = kept(told(0, (0, 0, 0)), person(missing=5), BUDGETS)["audit/member"]
+    assert (member == 1).sum(-1).tolist() == [list(BUDGETS)] * N_PEOPLE
+    assert (member == -1).sum(-1).tolist() == [[5, 5, 5]] * N_PEOPLE
+    assert (member[0, 1, :10] == 1).all()
+    assert (member[0, 1, 10:-5] == 0).all()
+
+
+def test_the_audit_finds_what_leaks_and_nothing_of_a_decoder_that_met_nobody():
+    names = [f"P{i}" for i in range(N_PEOPLE)]
+    found = audited([outcome(names)], [kept(told(1, (4.0, 0.0, 2.0)), person(), BUDGETS)])
+    # normals 2 apart; a trial's noise has variance 2, the source's being subtracted: Phi(2 / sqrt(2 + 2))
+    assert row(found, "finetuned", 40, "loss beside the source's")["area"] == pytest.approx(0.841, abs=0.03)
+    assert row(found, "scratch", 40)["area"] > row(found, "finetuned", 40)["area"] > 0.6
+    blank = row(found, "aligned", 40)
+    assert blank["area_lo"] < 0.5 < blank["area_hi"]
+    assert {r["budget"] for r in found["rows"]} == {10, 40}  # none is trained on none
+    assert "finetuned 0.8" in found["sentence"]
+
+
+def test_a_person_met_twice_is_one_person():
+    once = audited([outcome("AB")], [kept(told(2, (1, 0, 1), 2), person(2), BUDGETS)])
+    cells = [kept(told(seed, (1, 0, 1), 2), person(2), BUDGETS) for seed in (2, 3)]
+    twice = audited([outcome("AB"), outcome("AB")], cells)
+    assert row(twice, "finetuned", 10)["n_people"] == row(once, "finetuned", 10)["n_people"] == 2
+    alone = audited([outcome("AB")], cells[1:])
+    areas = [row(found, "finetuned", 10)["area"] for found in (once, alone, twice)]
+    assert areas[2] == pytest.approx((areas[0] + areas[1]) / 2)
+
+
+def test_the_report_shows_the_audit_and_says_where_none_was_made():
+    names = [f"P{i}" for i in range(N_PEOPLE)]
+    mine = outcome(names)
+    found = risks(mine, audited([mine], [kept(told(1, (4.0, 0.0, 2.0)), person(), BUDGETS)]))
+    json.dumps(found, allow_nan=False)
+    assert audit_lines(found["audit"])[0] == ["decoder", "attack", "10 labelled", "40 labelled"]
+    page = risk_sections(found, "toy")[-1][2]
+    assert "told from others" in page
+    assert "loss beside the source" in page
+    assert audited([mine], [{}]) is None
+    assert "No privacy audit" in risk_sections(risks(mine), "toy")[-1][2]
+
+
+def test_arms_that_were_not_run_are_not_audited():
+    found = audited([outcome("AB", ("scratch",))], [kept(told(4, (1, 0, 1), 2), person(2), BUDGETS)])
+    assert {r["arm"] for r in found["rows"]} == {"scratch"}
