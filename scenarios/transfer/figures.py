@@ -66,12 +66,12 @@ def people_drawing(risk: Mapping[str, Any], budget_unit: str) -> Drawing:
     """Inches, and what draws a panel for each of the smallest budgets: a line per person, a box per arm."""
     labelled = [i for i, b in enumerate(risk["budgets"]) if b > 0] or [0]
     shown = labelled[:MAX_PANELS]
-    width = max(4.0, 3.6 * len(shown))
+    width = max(4.0, 4.0 * len(shown))
     values = np.array([[numbers(arms) for arms in person] for person in risk["values"]])
 
     def draw(canvas: Any) -> None:
         axes = canvas.subplots(1, len(shown), squeeze=False, sharey=True)[0]
-        canvas.subplots_adjust(left=0.6 / width, right=0.99, top=0.9, bottom=0.12, wspace=0.06)
+        canvas.subplots_adjust(left=0.6 / width, right=0.99, top=0.9, bottom=0.15, wspace=0.06)
         arms = list(risk["arms"])
         for ax, b in zip(axes, shown):
             here = values[:, b]
@@ -83,7 +83,7 @@ def people_drawing(risk: Mapping[str, Any], budget_unit: str) -> Drawing:
             ax.boxplot(
                 boxes, positions=range(len(arms)), widths=0.32, showfliers=False, medianprops={"color": "#D55E00"}
             )
-            ax.set_xticks(range(len(arms)), arms)
+            ax.set_xticks(range(len(arms)), [arm.replace("_", "\n") for arm in arms])
             ax.set_xlim(-0.5, len(arms) - 0.5)
             ax.set_title(f"{risk['budgets'][b]} {budget_unit}")
         axes[0].set_ylabel(risk["measure_title"])
