@@ -57,11 +57,12 @@ BUDGETS = (10, 20)
 N_SOURCE, N_CHOICE, N_LATER = 16, 8, 40
 BAND = (8.0, 30.0)
 SUBJECTS = ("S001", "S007", "S049", "S062", "S070", "S094")
-PENALTIES = (1e-3, 1e-2, 1e-1)
-RATES = (0.03, 0.1, 0.3)
+PENALTIES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
+RATES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 CHOICE_SEED = 1000
 
 Right = dict[str, np.ndarray]  # arm -> (n_users, n_seeds, n_budgets) share of right answers
+Choice = dict[str, dict[str, float]]  # arm -> what was tried -> share of right answers of the people chosen on
 
 
 def names() -> tuple[str, ...]:
@@ -143,10 +144,12 @@ def probe_all(
 
 def choose_penalties(
     net: Encoder, freqs: Any, params: dict[str, Any], others: Trials, spectrogram: Spectrogram, places: Array
-) -> dict[str, float]:
-    """The penalty of each arm's probe that is best on people who are not users."""
+) -> tuple[dict[str, float], Choice]:
+    """The penalty of each arm's probe that is best on people who are not users, of equals the weakest, and how right
+    they were with each."""
     by = {c: probe_all(net, freqs, params, others, spectrogram, places, dict.fromkeys(PROBES, c)) for c in PENALTIES}
-    return {arm: max(PENALTIES, key=lambda c: by[c][arm].mean()) for arm in PROBES}
+    right = {arm: {f"{c:g}": round(float(by[c][arm].mean()), 6) for c in PENALTIES} for arm in PROBES}
+    return {arm: max(reversed(PENALTIES), key=lambda c: right[arm][f"{c:g}"]) for arm in PROBES}, right
 
 
 def masked(n_users: int, n_seeds: int, notify: Callable[[str], None]) -> tuple[Right, dict[str, Any]]:
@@ -166,8 +169,8 @@ def masked(n_users: int, n_seeds: int, notify: Callable[[str], None]) -> tuple[R
         notify(f"masked pretraining, seed {seed}")
         params = pretrain_on(net, pool, places, seed, facts)
         if not seed:
-            penalties = choose_penalties(net, spectrogram.freqs, params, others, spectrogram, places)
-            facts["penalties"] = penalties
+            penalties, tried = choose_penalties(net, spectrogram.freqs, params, others, spectrogram, places)
+            facts |= {"penalties": penalties, "choice": tried}
         users = people("user", n_users, seed)
         for arm, right in probe_all(net, spectrogram.freqs, params, users, spectrogram, places, penalties).items():
             found[arm].append(right)
@@ -318,15 +321,15 @@ def meta(n_users: int, n_seeds: int, notify: Callable[[str], None]) -> tuple[Rig
         key = stream_key(jax.random.key(seed), "meta")
         return meta_train(decoder, sources, key, learner, pooled, n_iterations=200)[0]
 
-    chosen: dict[str, float] = {}
-    for name, learner in LEARNERS.items():
+    tried: Choice = {}
+    for name, learner in {**LEARNERS, "pooled, steps": MAML()}.items():
         notify(f"choosing the rate of {name}")
-        at = [dataclasses.replace(learner, rate=rate) for rate in RATES]
-        of = [accuracy(learnt(one, CHOICE_SEED), others, one, one.n_steps).mean() for one in at]
-        chosen[name] = RATES[int(np.argmax(of))]
-    plain = [dataclasses.replace(MAML(), rate=rate) for rate in RATES]
-    of = [accuracy(pooled, others, one, one.n_steps).mean() for one in plain]
-    chosen["pooled, steps"] = RATES[int(np.argmax(of))]
+        tried[name] = {}
+        for rate in RATES:
+            one = dataclasses.replace(learner, rate=rate)
+            start = learnt(one, CHOICE_SEED) if name in LEARNERS else pooled
+            tried[name][f"{rate:g}"] = float(accuracy(start, others, one, one.n_steps).mean())
+    chosen = {name: RATES[int(np.argmax(list(right.values())))] for name, right in tried.items()}
     arms = ("from scratch", "pooled", "pooled, readout refitted", "pooled, steps", *LEARNERS)
     found: dict[str, list[np.ndarray]] = {arm: [] for arm in arms}
     for seed in range(n_seeds):
@@ -344,7 +347,7 @@ def meta(n_users: int, n_seeds: int, notify: Callable[[str], None]) -> tuple[Rig
         for name, learner in LEARNERS.items():
             one = dataclasses.replace(learner, rate=chosen[name])
             found[name].append(accuracy(learnt(one, seed), users, one, one.n_steps))
-    return {arm: np.stack(right, 1) for arm, right in found.items()}, {"rates": chosen}
+    return {arm: np.stack(right, 1) for arm, right in found.items()}, {"rates": chosen, "choice": tried}
 
 
 # Tables ---------------------------------------------------------------------------------------------------------------
@@ -397,7 +400,9 @@ def measure(
     else:
         right, facts = {"masked": masked, "meta": meta}[part](n_users, n_seeds, notify)
     n_users, n_seeds, _ = next(iter(right.values())).shape
-    return {"part": part, "n_users": n_users, "n_seeds": n_seeds, "facts": facts, "rows": rows_of(part, right)}
+    raw = {arm: np.round(found, 6).tolist() for arm, found in right.items()}
+    made = {"part": part, "n_users": n_users, "n_seeds": n_seeds, "facts": facts}
+    return {**made, "rows": rows_of(part, right), "right": raw}
 
 
 def main() -> None:

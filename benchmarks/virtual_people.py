@@ -15,6 +15,7 @@ import numpy as np
 from neurodrift.adaptation.contract import Trials
 from neurodrift.adaptation.preprocessing import Preprocessing
 from neurodrift.scenarios import simulated
+from neurodrift.scenarios.statistics import Interval, bootstrap, resample, weighted_mean
 
 SFREQ = 250 / 3  # Hz, after filtering: the lowest that carries 4 to 38 Hz at a whole divisor of the amplifier's rate
 SECONDS = 3.0
@@ -56,9 +57,17 @@ def record(n_people: int, n_trials: int, population: int, folder: Path | None = 
     return Trials(jnp.asarray(x), jnp.asarray(y), jnp.ones(y.shape))
 
 
-def interval(values: np.ndarray) -> tuple[float, float, float]:
-    """Mean and 95 % bootstrap interval of accuracies, however shaped; a person in a repetition is a unit."""
-    values = np.asarray(values, float).ravel()
-    draws = values[np.random.default_rng(0).integers(values.size, size=(2000, values.size))].mean(1)
-    low, high = np.percentile(draws, [2.5, 97.5])
-    return float(values.mean()), float(low), float(high)
+def over_people(values: np.ndarray, who: np.ndarray) -> Interval:
+    """Mean over people and its 95 % bootstrap interval: values (n_repetitions, n_held) of the people ``who``, of the
+    same shape. Repetitions of a person are averaged first, as whoever is held out twice is no second person."""
+    found, of = np.unique(np.asarray(who).ravel(), return_inverse=True)
+    mean = np.bincount(of, np.asarray(values, float).ravel()) / np.bincount(of)
+    return bootstrap(weighted_mean(mean), resample(len(found), 0))
+
+
+def settled(interval: Interval, limit: float) -> str:
+    """ "yes" where a difference is above ``-limit`` with its whole interval, "no" where it is below with all of it,
+    "not settled" where the interval holds it."""
+    if interval.lo >= -limit:
+        return "yes"
+    return "no" if interval.hi < -limit else "not settled"

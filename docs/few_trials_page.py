@@ -28,6 +28,7 @@ ARMS = {
     "band power": "band power (mu, beta)",
     "spectrogram": "spectrogram, no network",
 }
+CHOSEN = {"masked": "C, a small one being a strong penalty", "meta": "the rate of the steps"}
 ABOUT = {
     "masked": """\
 A transformer over channels and frames (32 wide, two blocks) learns on 16 people's 960 windows to fill in masked
@@ -95,10 +96,25 @@ def _section(found: Mapping[str, Any]) -> str:
     if "loss" in found["facts"]:
         before, after = (sum(pair[i] for pair in found["facts"]["loss"]) / len(found["facts"]["loss"]) for i in (0, 1))
         head += f" The loss falls from {before:.2f} to {after:.2f}."
-    if "penalties" in found["facts"]:
-        chosen = ", ".join(f"{c:g} for {_name(arm)}" for arm, c in found["facts"]["penalties"].items())
-        head += f" C of the regressions: {chosen}" + (" (of 0.001, 0.01 and 0.1)." if name == "masked" else ".")
-    return f"{head}\n\n{verdict(found)}\n\n{_markdown(_accuracies(found))}\n\n{_markdown(_differences(found))}"
+    facts = found["facts"]
+    if "penalties" in facts:
+        chosen = ", ".join(f"{c:g} for {_name(arm)}" for arm, c in facts["penalties"].items())
+        head += f" C of the regressions: {chosen}."
+    parts = [head, verdict(found), _markdown(_accuracies(found)), _markdown(_differences(found))]
+    if "choice" in facts:
+        parts += [
+            f"What was chosen ({CHOSEN[name]}) was the best, in bold, on eight people who are neither users nor among "
+            "the 16; percent right of them, both budgets together:",
+            _markdown(_choice(facts["choice"], facts.get("penalties") or facts["rates"])),
+        ]
+    return "\n\n".join(parts)
+
+
+def _choice(tried: Mapping[str, Mapping[str, float]], chosen: Mapping[str, float]) -> Iterator[list[str]]:
+    yield ["", *next(iter(tried.values()))]
+    for arm, right in tried.items():
+        best = f"{chosen[arm]:g}"
+        yield [_name(arm), *(f"**{100 * p:.1f}**" if at == best else f"{100 * p:.1f}" for at, p in right.items())]
 
 
 def _accuracies(found: Mapping[str, Any]) -> Iterator[list[str]]:

@@ -1,0 +1,163 @@
+"""The page of documentation that federated_sites.py writes from its rows."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from federated_audit import DELTA, N_SHADOWS, OVERFIT  # beside this file
+from virtual_people import settled
+
+from neurodrift.scenarios.statistics import Interval
+
+MINUS = "\N{MINUS SIGN}"
+POOLED_LIMIT, HOSTILE_LIMIT = 0.03, 0.02
+
+
+def percent(values: Interval, sign: str = "") -> str:
+    """``"80.4 [77.8, 83.0]"`` of fractions."""
+    return "{0:{s}.1f} [{1:{s}.1f}, {2:{s}.1f}]".format(*(100 * v for v in values), s=sign).replace("-", MINUS)
+
+
+def area(values: Any) -> str:
+    return "{:.3f} [{:.3f}, {:.3f}]".format(*values)
+
+
+def table(head: list[str], body: list[list[str]]) -> str:
+    return "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *body])
+
+
+def page(rows: Mapping[str, Mapping[str, Any]], found: Mapping[str, Any]) -> str:
+    """rows: by part and arm, with intervals; found: how each part was made."""
+    parts: dict[str, Callable[..., tuple[list[str], str]]] = {"plain": _plain, "hostile": _hostile, "private": _private}
+    verdicts, sections, commands = [], [], []
+    for part, told in parts.items():
+        if part not in rows:
+            continue
+        who = found[part]["who"]
+        verdict, section = told(rows[part], f"{len(who[0])} people held out, {len(who)} repetitions")
+        verdicts += verdict
+        sections.append(section)
+        commands.append(
+            f"python benchmarks/federated_sites.py --part {part} --seeds {len(who)} --rounds {found[part]['rounds']} "
+            f"--json > {part}.json"
+        )
+    files = " ".join(f"{part}.json" for part in rows)
+    commands.append(f"python benchmarks/federated_sites.py --rows {files} --page docs/results/federated.md")
+    if "private" in rows:
+        commands.append(
+            f"python benchmarks/federated_sites.py --choose    # {OVERFIT.n_rounds} rounds are enough to leak"
+        )
+    body, findings, made = "\n".join(sections), "\n\n".join(verdicts), "\n".join(commands)
+    return f"""\
+# Federated training
+
+Simulated: ten sites in one process, each three virtual people with real local training of its own. It shows what
+federation does to a decoder, not what a network between hospitals does. Motor imagery, left against right, the channels
+over motor cortex, 3 s at 83 Hz, 60 trials a person, a small EEGNet. Held-out people are aligned by their first 20
+windows, without labels, and decoded on 40 others; where feature statistics stay at the sites, those of the same windows
+take their place. Each repetition divides the same people anew and draws first weights. No setting was tuned on them.
+Intervals are 95 % bootstrap intervals over people, of whom each counts once: the mean over the repetitions that held
+them out. They do not hold what another draw of training people would change.
+
+## Verdict
+
+{findings}
+
+{body}
+## How it was made
+
+```bash
+{made}
+```
+"""
+
+
+def _plain(rows: Mapping[str, Any], made: str) -> tuple[list[str], str]:
+    lost = rows["FedAvg"]["difference"]
+    word = {
+        "yes": "is within 3 points of pooled training", "no": "is **not within** 3 points of pooled training",
+        "not settled": "may or may not be within 3 points of pooled training (**not settled**)",
+    }[settled(lost, POOLED_LIMIT)]  # fmt: skip
+    arms = [
+        [n, percent(r["accuracy"]), "" if n == "pooled" else percent(r["difference"], "+")] for n, r in rows.items()
+    ]
+    section = f"""\
+## Against pooled training
+
+Percent ({made}); chance is 50. *pooled*: all trials in one place, as many passes over them. *one site alone*: three
+people, as many steps. *FedBS-like*: statistics of the norms stay at the sites, sharpness-aware steps. *secure sum*:
+masked updates, the same training otherwise.
+
+{table(["", "accuracy", "against pooled"], arms)}
+"""
+    return [f"FedAvg {word}: {percent(lost, '+')} points."], section
+
+
+def _hostile(rows: Mapping[str, Any], made: str) -> tuple[list[str], str]:
+    by: dict[str, dict[str, Interval]] = {}
+    for name, row in rows.items():
+        attack, rule = name.split(" / ")
+        if attack != "none":
+            by.setdefault(rule, {})[attack] = row["difference"]
+    verdict = []
+    for rule, attacks in by.items():
+        worst = min(attacks, key=lambda attack: attacks[attack].value)
+        words = {settled(lost, HOSTILE_LIMIT) for lost in attacks.values()}
+        word = "no" if "no" in words else "not settled" if "not settled" in words else "yes"
+        verdict.append(f"- {rule}: **{word}**; the worst is {worst}, {percent(attacks[worst], '+')} points")
+    listed = "\n".join(verdict)
+    body = [[*n.split(" / "), percent(r["accuracy"]), percent(r["difference"], "+")] for n, r in rows.items()]
+    section = f"""\
+## Two hostile sites of ten
+
+Every site trains in every round, so the two are in each ({made}). *screened*: what is not finite, replayed or ten times
+as long as usual is refused before the rule. *a little is enough* (Baruch et al. 2019, z 1.5) and *min-max* (Shejwalkar
+and Houmansadr 2021, unit vector) are made anew each round by two sites that collude and know every honest update;
+min-max goes as far as a rule of distances cannot tell. Neither is made for one rule: an attack that is may cost that
+rule more. **Multi-Krum is told that two sites are bad**, the trimmed mean that a fifth may be at either end; the median
+is told nothing.
+
+{table(["attack", "rule", "accuracy", "against no attack, mean"], body)}
+"""
+    return [f"Two hostile sites of ten cost at most 2 points, under every attack tried:\n\n{listed}"], section
+
+
+def _private(rows: Mapping[str, Any], made: str) -> tuple[list[str], str]:
+    verdict = []
+    for title in dict.fromkeys(name.split(" / ")[0] for name in rows):
+        mine = {name.split(" / ")[1]: row for name, row in rows.items() if name.split(" / ")[0] == title}
+        told = ", ".join(
+            f"{_best(row)[1]} at epsilon {'infinite' if name == 'none' else name}" for name, row in mine.items()
+        )
+        verdict.append(f"Trained {title}, the better of two attacks tells members with an area of {told}.")
+    finds = [name for name, row in rows.items() if _best(row)[0] > 0.5]
+    words = ", ".join(name.replace(" / none", ", no noise").replace(" / ", ", epsilon ") for name in finds)
+    verdict.append(f"Members are told from outsiders, the interval above .5, where training is: {words or 'nowhere'}.")
+    budgets = [
+        [
+            *n.split(" / "), f"{r['noise']:.2f}", percent(r["accuracy"]), f"{100 * r['members right']:.1f}",
+            f"{100 * r['outsiders right']:.1f}", area(r["loss"]), area(r["ratio"]),
+        ]
+        for n, r in rows.items()
+    ]  # fmt: skip
+    head = ["training", "epsilon", "noise", "accuracy", "members", "outsiders", "area, by loss", "area, by ratio"]
+    section = f"""\
+## Differential privacy and membership
+
+DP-SGD at every site ({made}, {N_SHADOWS} federations each with another half of the trials). What is protected is one
+trial of a site, delta {DELTA:g}. **The alignment is outside of epsilon**: it is made of all windows of a person,
+members and outsiders alike, before the training that the accountant counts, so that these attacks cannot find what it
+tells.
+*to overfit*: {OVERFIT.n_trials // 2} trials a person and {OVERFIT.n_rounds * OVERFIT.training.n_steps} steps a site, to
+show that the audit finds a leak where there is one. *members*, *outsiders*: percent right of trials of the same people
+that were and were not in the training. *area*: how well the two are told apart; .5 is a guess. *by likelihood ratio*:
+with {N_SHADOWS - 2} decoders of the attacker's own. "none" is clipped as the others but has no noise.
+
+{table(head, budgets)}
+"""
+    return verdict, section
+
+
+def _best(row: Mapping[str, Any]) -> tuple[float, str]:
+    """Lower end and text of the better attack's area."""
+    best = max((row["loss"], row["ratio"]), key=lambda values: values[0])
+    return best[1], area(best)
