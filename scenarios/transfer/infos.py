@@ -71,6 +71,30 @@ TRANSFERS = (
         quick_subjects=2,
         reference="Sleep-EDF cassette (Kemp et al. 2000, ODC-By), band powers of two derivations.",
     ),
+    _transfer(
+        name="transfer_species",
+        title="Parkinsonian beta, from the rat to the human",
+        summary="Seconds off and on medication, told apart by band powers beside the subthalamic nucleus: rats train, "
+        "whose loop beats at 32 Hz, humans are met, whose loop beats at 21; in Hz, or in units of the species' beta.",
+        severity_name="another species",
+        decoder="feature_net",
+        decoders=("feature_net",),
+        n_subjects=16,
+        quick_subjects=3,
+        reference="Nevado-Holgado et al. 2010, with the delay of each species.",
+    ),
+    _transfer(
+        name="transfer_depth",
+        title="Depth of anaesthesia by another sensor",
+        summary="Awake, light and deep under propofol: patients with a gelled strip on the forehead train, new ones "
+        "are met with the same, with dry contacts there, and with dry ones at the back.",
+        severity_name="another sensor",
+        decoder="feature_net",
+        decoders=("feature_net",),
+        n_subjects=16,
+        quick_subjects=3,
+        reference="Robinson et al. 2002; propofol as in the task anaes_depth.",
+    ),
 )
 
 TRANSFER_DECODERS = {

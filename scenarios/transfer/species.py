@@ -1,0 +1,102 @@
+"""From the rat to the human: Parkinsonian beta of a slower loop, told from the medicated state by band powers."""
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ...sim.keys import stream_key
+from ...sim.species import species as find_species
+from ..contract import Cell, Notify, RunConfig
+from ..own import Finished, cells_of, people, refuse_data
+from .arms import ARMS, Person, make_source, run_arms
+from .feature_fitting import Settings
+from .feature_trials import centred, in_turn
+from .gain_words import tell_gains
+from .outcome import Outcome
+from .scenario import Measured, Told
+from .species_lead import band_powers, record_animals
+
+BUDGETS = (0, 4, 10, 20, 40, 80)
+SOURCE, HELD, TEST = 100, 20, 100
+"""Seconds in each state: of a rat for training and held back from it, of a human for scoring."""
+STRETCH = 10  # seconds: scored ones come in stretches of a state
+HZ, RELATIVE = "rat to human, bands in Hz", "rat to human, bands in units of the species' beta"
+KINDS = {"H": HZ, "R": RELATIVE}
+NAMES = "medicated", "off"
+
+
+FULL = Settings(scratch_rate=1e-2, tuned_rate=3e-3, start=3.0)
+"""Chosen by ``benchmarks/choose_transfer.py species``."""
+QUICK = FULL._replace(n_source=3, source_epochs=10, scratch_epochs=20, tuned_epochs=10)
+
+
+@dataclasses.dataclass(frozen=True)
+class Species:
+    """Loops of rats train, humans are met: once with powers by frequency, once by frequency over the species' beta."""
+
+    arms: tuple[str, ...] = ARMS
+    budget_unit: str = "labelled seconds, half of them medicated"
+
+    def plan(self, config: RunConfig) -> list[Cell]:
+        refuse_data(config)
+        return cells_of(config, *(tuple(f"{kind}{name[1:]}" for name in people(config)) for kind in KINDS))
+
+    def run(self, config: RunConfig, cell: Cell, notify: Notify) -> Measured:
+        settings, kind = (QUICK if config.quick else FULL), cell.subjects[0][0]
+        numbers = np.array([int(name[1:]) for name in cell.subjects])
+        notify("recording rats and humans")
+        proba, on_source, y, held = meet(settings, np.arange(settings.n_source), numbers, cell.seed, kind == "R")
+        outcome = Outcome.create(cell.subjects, BUDGETS, ARMS, proba, y)
+        return Measured(KINDS[kind], outcome.with_source(on_source, held))
+
+    def tell(self, transfers: Mapping[str, Mapping[str, Any]], done: Finished) -> Told:
+        told = [tell_gains(name, risk, (BUDGETS[1], BUDGETS[3]), "seconds") for name, risk in transfers.items()]
+        sentences = [sentence for each in told for sentence in each]
+        return Told(sentences[0] if sentences else "Nothing to compare was run.", sentences[1:], (), NOTES)
+
+
+NOTES = (
+    "The loop of Nevado-Holgado et al. (2010) with the delay of each species: the rat's beats at 32.1 Hz, the human's "
+    "at 20.7. Medicated: a dose of .25 to .5 of full effect. Between animals the five Parkinsonian weights differ by "
+    "5 %, the delay by 8 %, the size of the recording by 40 % (standard deviations of logarithms; assumed). A 1/f "
+    "field of the tissue around the lead (14 uV rms in the rat, 25 uV in the human; assumed) makes a second hard to "
+    "tell.",
+    "Logarithms of the power of one second in 14 bands: of 3 Hz from 6 to 48 Hz, or of .09 of the species' beta "
+    "frequency from .45 of it on. A known shift of frequency is all that the second knows more.",
+    "Labelled seconds are off medication and medicated in turn; scored ones come in stretches of ten.",
+    "Settings were chosen on other rats and other humans (benchmarks/choose_transfer.py species).",
+)
+
+
+def meet(
+    settings: Settings, rats: np.ndarray, humans: np.ndarray, seed: int, relative: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Rats and humans by number: what ``run_arms`` gives, and the classes of the trials scored and held."""
+    powers = []
+    for name, numbers, n in (
+        ("rat", rats, SOURCE + HELD), ("human", humans, max(BUDGETS) // 2 + TEST),
+    ):  # fmt: skip
+        beta = find_species(name).beta_frequency if relative else None
+        powers.append(band_powers(recorded(name, tuple(numbers.tolist()), seed, n), beta))
+    scaled = centred(powers[0])
+    known, new = (scaled(p) for p in powers)
+    fitting = settings.fitting(known.shape[-1], len(NAMES))
+    key = stream_key(stream_key(jax.random.key(0), "transfer_species", seed), "relative" if relative else "Hz")
+    held = in_turn(known[:, :, SOURCE:])
+    source = make_source(fitting, in_turn(known[:, :, :SOURCE]), held, key)
+    n_pool = max(BUDGETS) // 2
+    person = Person(pool=in_turn(new[:, :, :n_pool]), test=in_turn(new[:, :, n_pool:], STRETCH))
+    keys = jax.vmap(lambda i: stream_key(key, "human", i))(jnp.asarray(humans))
+    proba, on_source = run_arms(fitting, source, person, BUDGETS, keys)
+    return proba, on_source, np.asarray(person.test.y), np.asarray(source.held.y)
+
+
+@functools.lru_cache(maxsize=2)
+def recorded(name: str, numbers: tuple[int, ...], seed: int, n_seconds: int) -> np.ndarray:
+    """Both ways to write down frequency see the same animals, so that cells of one run share them."""
+    return record_animals(name, np.array(numbers), seed, n_seconds).v

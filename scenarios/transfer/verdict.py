@@ -1,0 +1,44 @@
+"""Words of a verdict: nothing is said to be above or below a limit that its interval holds."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..statistics import Interval
+from .risk import find, interval_of
+
+OPEN = "not settled"
+
+
+def beside(found: Interval, limit: float, above: str, below: str) -> str:
+    """``above`` or ``below`` where the whole interval is there, else that it is not settled."""
+    if found.lo >= limit:
+        return above
+    return below if found.hi < limit else OPEN
+
+
+def unharmed(change: Interval, least: float) -> str:
+    """Of a difference: not worse by more than -``least``, worse than nothing, or not settled."""
+    if change.lo > least:
+        return "not made worse"
+    return "made worse" if change.hi < 0 else OPEN
+
+
+def points(found: Interval) -> str:
+    """``"+8.1 [5.0, 11.2]"`` of a fraction with its ends."""
+    return f"{100 * found.value:+.1f} [{100 * found.lo:.1f}, {100 * found.hi:.1f}]"
+
+
+def compared(risk: Mapping[str, Any], arm: str, budget: int) -> list[str]:
+    """What an arm is above from scratch on the same scale, and above the aligned source: two clauses, fewer where an
+    arm was not run."""
+    row, out = find(risk, arm, budget), []
+    over = interval_of(row, "over_scratch_aligned")
+    if np.isfinite(over.value):
+        out.append(f"{points(over)} over from scratch that follows the scale as well")
+    over = interval_of(row, "over_aligned")
+    if np.isfinite(over.value):
+        word = beside(over, 0.0, "fine-tuning is better", "aligned alone, without a label, is better")
+        out.append(f"{points(over)} over aligned alone: {word}")
+    return out
