@@ -42,7 +42,6 @@ from neurodrift.scenarios.tables import markdown_table
 HERE = Path(__file__).parent / "results"
 TUTORIAL = HERE / "tutorial_command.txt"
 MONKEY = "ibci_monkey"
-RECORDED_TRANSFERS = ("transfer_sleep", "transfer_erp")
 
 # The electrode-shift experiment that mi_cap_shift follows: 16 subjects, CSP + LDA from 80 trials, % correct, standard
 # error about 2.5 points. Columns: our method, then accuracy by shift in cm.
@@ -153,7 +152,7 @@ def main() -> None:
             (HERE / f"{name}.md").write_text(control(results) + more, encoding="utf-8")
             continue
         words = ["run", name, "--out", str(chosen.runs / name), "--jobs", str(chosen.jobs)]
-        if name == MONKEY or name in RECORDED_TRANSFERS:
+        if name == MONKEY:
             if chosen.data is None:
                 print(f"{name} left out: it needs --data, recordings that are not part of the package", file=sys.stderr)
                 continue

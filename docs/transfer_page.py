@@ -40,7 +40,8 @@ def _run(results: Mapping[str, Any], key: str, folder: Path, several: bool) -> l
         parts.append(f"**Unfinished: {results['cells_done']} of {results['cells_planned']} cells.**")
     parts += [verdict["headline"], "\n".join(f"- {sentence}" for sentence in verdict["sentences"])]
     for i, risk in enumerate(results["transfers"]):
-        parts += _risk(risk, key if i == 0 else f"{key}_{chr(ord('a') + i)}", folder, results["budget_unit"])
+        name = key if i == 0 else f"{key}_{chr(ord('a') + i)}"
+        parts += _risk(risk, name, folder, results["budget_unit"], results.get("unit", "people"))
     for own in results["tables"]:
         parts += [f"### {own['title']}", own["caption"], table(list(own["heads"]), own["rows"])]
     parts += [
@@ -58,7 +59,7 @@ def _command(results: Mapping[str, Any]) -> str:
     return str(results["command"]).replace(str(data), "FOLDER") if data else str(results["command"])
 
 
-def _risk(risk: Mapping[str, Any], key: str, folder: Path, unit: str) -> list[str]:
+def _risk(risk: Mapping[str, Any], key: str, folder: Path, unit: str, counted: str) -> list[str]:
     save_png(folder / f"{key}.png", *courses_drawing(risk, unit))
     save_png(folder / f"{key}_people.png", *people_drawing(risk, unit))
     heads = ["", *(f"{budget} {unit}" for budget in risk["budgets"])]
@@ -72,7 +73,7 @@ def _risk(risk: Mapping[str, Any], key: str, folder: Path, unit: str) -> list[st
     more = [title for name, title in HEADS.items() if name not in ("value", "gain")]
     return [
         f"### {risk['name']}: {risk['measure_title']}",
-        f"{len(risk['people'])} people or days; brackets are 95 % bootstrap intervals over them.",
+        f"{len(risk['people'])} {counted}; brackets are 95 % bootstrap intervals over them.",
         table(heads, values),
         f"![{risk['measure_title']} and gain by {unit}]({key}.png)",
         "### Points over from scratch",

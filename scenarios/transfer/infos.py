@@ -35,41 +35,41 @@ TRANSFERS = (
     _transfer(
         name="transfer_erp",
         title="P300 and flicker with a headband, other days",
-        summary="Four dry electrodes: P300 of one day decoded on another, flicker of one run on the next; what is "
-        "nearly stable must not be made worse.",
-        kind="recorded",
+        summary="Four electrodes: P300 and flicker of one day decoded on another, of simulated people, or recorded "
+        "with --data; what is nearly stable must not be made worse.",
         severity_name="another day",
         decoder="erp_tangent",
         decoders=("erp_tangent",),
-        n_subjects=11,
+        n_subjects=12,
         quick_subjects=2,
-        reference="Barachant et al., muse-lsl (BSD-3).",
+        reference="Responses after Polich 2007; with --data those of Barachant et al., muse-lsl (BSD-3).",
     ),
     _transfer(
         name="transfer_seizure",
         title="Seizures of a new patient",
         summary="A detector of other patients meets a new one with a few labelled seconds of seizure and background: "
-        "Wendling's hippocampus and the Epileptor.",
+        "Wendling's hippocampus and the Epileptor; with --data from both to Bonn's recorded segments.",
         severity_name="another patient",
         decoder="feature_net",
         decoders=("feature_net",),
         n_subjects=12,
         quick_subjects=3,
-        reference="Wendling et al. 2002; Jirsa et al. 2014; patients as in the task sz_onset_detect.",
+        reference="Wendling et al. 2002; Jirsa et al. 2014; patients as in the task sz_onset_detect; with --data the "
+        "EEG of Andrzejak et al. 2001.",
     ),
     _transfer(
         name="transfer_sleep",
         title="Sleep staging, the next night",
-        summary="Two recorded nights of ten people: staged epoch by epoch in the second, by what the first and other "
-        "people teach.",
-        kind="recorded",
+        summary="Two nights of each sleeper: staged epoch by epoch in the second, by what the first and other people "
+        "teach; N2 and N3 of the thalamocortical column, or ten recorded people with --data.",
         severity_name="the next night",
         methods=(STATIC, *ARMS),
         decoder="feature_net",
         decoders=("feature_net",),
         n_subjects=10,
         quick_subjects=2,
-        reference="Sleep-EDF cassette (Kemp et al. 2000, ODC-By), band powers of two derivations.",
+        reference="Schellenberger Costa et al. 2016; with --data the Sleep-EDF cassette (Kemp et al. 2000, ODC-By), "
+        "band powers of two derivations.",
     ),
     _transfer(
         name="transfer_species",

@@ -4,7 +4,7 @@ import csv
 import functools
 import gzip
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy.signal import butter, sosfilt
@@ -47,13 +47,22 @@ def read(file: Path, band: tuple[float, float], span: tuple[float, float]) -> Se
         marker = table[:, next(i for i, name in enumerate(head) if name.startswith("Marker"))]
     except (OSError, ValueError, StopIteration, IndexError) as error:
         raise InputError(f"{file} can't be read ({error}); {WANTED}") from error
-    signal: Any = sosfilt(butter(4, band, "bandpass", fs=SFREQ, output="sos"), 1e-6 * table[:, columns].T, axis=-1)
     onsets = np.flatnonzero(marker > 0)
+    return epochs(1e-6 * table[:, columns].T, onsets, marker[onsets] - 1, band, span)
+
+
+def epochs(
+    signal: np.ndarray, onsets: np.ndarray, y: np.ndarray, band: tuple[float, float], span: tuple[float, float]
+) -> Session:
+    """The trials of a recording (4, n_times) V at ``SFREQ`` whose stimuli of classes y (n_trials,) come at the samples
+    ``onsets``; ``band``, ``span`` and what is left out as for :func:`read`."""
+    signal = np.asarray(sosfilt(butter(4, band, "bandpass", fs=SFREQ, output="sos"), signal, axis=-1))
     first, stop = (round(s * SFREQ) for s in span)
-    onsets = onsets[(onsets + first >= 0) & (onsets + stop <= signal.shape[1])]
+    inside = (onsets + first >= 0) & (onsets + stop <= signal.shape[1])
+    onsets, y = onsets[inside], y[inside]
     x = np.stack([signal[:, n + first : n + stop] for n in onsets])
     kept = np.ptp(x, axis=-1).max(-1) < REJECT
-    return Session(x[kept].astype(np.float32), (marker[onsets][kept] - 1).astype(int))
+    return Session(x[kept].astype(np.float32), y[kept].astype(int))
 
 
 def joined(files: tuple[Path, ...], band: tuple[float, float], span: tuple[float, float]) -> Session:

@@ -41,7 +41,8 @@ PEOPLE = (
 
 def page_of(results: Mapping[str, Any]) -> str:
     """The page as text, made from the results alone."""
-    more = f" · {len(results['subjects'])} people. Brackets: 95 % bootstrap interval over people."
+    unit = results.get("unit", "people")
+    more = f" · {len(results['subjects'])} {unit}. Brackets: 95 % bootstrap interval over {unit}."
     head = verdict_box(results, cells_state(results), more)
     sections: list[tuple[str, str, str, str]] = []
     for i, risk in enumerate(results["transfers"]):

@@ -35,12 +35,13 @@ class Measured(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What a task says of its results: the verdict, tables of its own, notes."""
+    """What a task says of its results: the verdict, tables of its own, notes, and what intervals are taken over."""
 
     headline: str
     sentences: Sequence[str] = ()
     tables: Sequence[Table] = ()
     notes: Sequence[str] = ()
+    unit: str = "people"
 
 
 class Task(Protocol):
@@ -92,6 +93,7 @@ class TransferScenario(OwnScenario):
         results = {
             **done.facts(),
             "budget_unit": self.task.budget_unit,
+            "unit": told.unit,
             "transfers": [{"name": name, **risk} for name, risk in transfers.items()],
             "tables": [
                 {"title": t.title, "heads": list(t.heads), "rows": [list(row) for row in t.rows], "caption": t.caption}

@@ -18,6 +18,7 @@ from ..noise import normal
 from ..phase import rotate
 from ..pytree import component, static
 from .base import Truth
+from .trial_labels import next_label
 
 AREAS = ("left hand area", "right hand area", "foot area")
 CLASS_NAMES = ("left hand", "right hand")
@@ -150,14 +151,9 @@ class MotorImagery:
         """
         k_label, k_gain, k_noise = jax.random.split(key, 3)
         first = state.position == 0
-        # classes come in balanced pairs, a coin for the first of a pair, the other class for the second; where one is
-        # more frequent, every trial has a coin of its own
-        coin = jax.random.bernoulli(k_label, conditions.class_prior).astype(jnp.int32)
-        paired = conditions.class_prior == 0.5
-        pair_open = (state.previous >= 0) & paired
-        drawn = jnp.where(pair_open, 1 - state.previous, coin)
+        drawn, opened = next_label(k_label, state.previous, conditions.class_prior)
         label = jnp.where(first, drawn, state.label)
-        previous = jnp.where(first, jnp.where(pair_open | ~paired, -1, drawn), state.previous)
+        previous = jnp.where(first, opened, state.previous)
         fresh = jnp.exp(self.trial_sd * jax.random.normal(k_gain, (3,)) - 0.5 * self.trial_sd**2)
         gain = jnp.where(first, fresh, state.trial_gain)
 

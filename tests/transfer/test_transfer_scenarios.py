@@ -18,9 +18,10 @@ from neurodrift.scenarios.transfer.infos import TRANSFERS
 from neurodrift.scenarios.transfer.muse import read
 from neurodrift.scenarios.transfer.outcome import Outcome
 from neurodrift.scenarios.transfer.scenario import Measured, Table, Told, TransferScenario
-from neurodrift.scenarios.transfer.seizure import balanced_pool, detections
+from neurodrift.scenarios.transfer.seizure_detections import detections
 from neurodrift.scenarios.transfer.seizure_patients import BANDS, features
-from neurodrift.scenarios.transfer.sleep import everybody
+from neurodrift.scenarios.transfer.seizure_trials import balanced_pool
+from neurodrift.scenarios.transfer.sleep_nights import everybody
 from neurodrift.sim.errors import InputError
 
 RIGHT = {"scratch": 0.6, "scratch_aligned": 0.65, "frozen": 0.7, "aligned": 0.8, "finetuned": 0.85, "oracle": 0.95}
