@@ -144,6 +144,8 @@ NOTES = (
     "scale of its own labelled trials; scratch_aligned is the same network and follows the scale as the others do. "
     "The first of several orders of a recording is that in which it happened; in the others its trials are shuffled, "
     "so that earlier and later are then an order and no time: they are a transfer of their own.",
+    "A network from scratch is near chance with ten or twenty trials: much of its gain is over a weak beginning, and "
+    "tangent space from scratch, on the same trials in a run of its own, is the harder one to beat.",
     "Networks are fine-tuned in all layers with half the learning rate; tangent space and CSP refit the readout, the "
     "tangent space's penalty centred on the source's readout.",
     "The oracle is tuned on all trials of the user but the fifth that it answers, and aligned by all: no user has it.",
