@@ -38,7 +38,7 @@ def page(rows: Mapping[str, Mapping[str, Any]], found: Mapping[str, Any]) -> str
         sections.append(section)
         commands.append(
             f"python benchmarks/federated_sites.py --part {part} --seeds {len(who)} --rounds {found[part]['rounds']} "
-            f"--json > {part}.json"
+            f"--epochs {found[part]['epochs']} --json > {part}.json"
         )
     files = " ".join(f"{part}.json" for part in rows)
     commands.append(f"python benchmarks/federated_sites.py --rows {files} --page docs/results/federated.md")
@@ -83,9 +83,9 @@ def _plain(rows: Mapping[str, Any], made: str) -> tuple[list[str], str]:
     section = f"""\
 ## Against pooled training
 
-Percent ({made}); chance is 50. *pooled*: all trials in one place, as many passes over them. *one site alone*: three
-people, as many steps. *FedBS-like*: statistics of the norms stay at the sites, sharpness-aware steps. *secure sum*:
-masked updates, the same training otherwise.
+Percent ({made}); chance is 50. *pooled*: all trials in one place, as many
+passes over them. *one site alone*: three people, as many steps. *FedBS-like*: statistics of the norms stay at the
+sites, sharpness-aware steps. *secure sum*: masked updates, the same training otherwise.
 
 {table(["", "accuracy", "against pooled"], arms)}
 """
@@ -128,10 +128,11 @@ def _private(rows: Mapping[str, Any], made: str) -> tuple[list[str], str]:
         told = ", ".join(
             f"{_best(row)[1]} at epsilon {'infinite' if name == 'none' else name}" for name, row in mine.items()
         )
-        verdict.append(f"Trained {title}, the better of two attacks tells members with an area of {told}.")
+        named = {"ordinary": "Ordinary training", "to overfit": "Training that overfits"}[title]
+        verdict.append(f"{named}: the better of two attacks tells members with an area of {told}.")
     finds = [name for name, row in rows.items() if _best(row)[0] > 0.5]
-    words = ", ".join(name.replace(" / none", ", no noise").replace(" / ", ", epsilon ") for name in finds)
-    verdict.append(f"Members are told from outsiders, the interval above .5, where training is: {words or 'nowhere'}.")
+    words = "; ".join(name.replace(" / none", ", no noise").replace(" / ", ", epsilon ") for name in finds)
+    verdict.append(f"Members are told from outsiders, the interval above .5: {words or 'nowhere'}.")
     budgets = [
         [
             *n.split(" / "), f"{r['noise']:.2f}", percent(r["accuracy"]), f"{100 * r['members right']:.1f}",
@@ -146,11 +147,11 @@ def _private(rows: Mapping[str, Any], made: str) -> tuple[list[str], str]:
 DP-SGD at every site ({made}, {N_SHADOWS} federations each with another half of the trials). What is protected is one
 trial of a site, delta {DELTA:g}. **The alignment is outside of epsilon**: it is made of all windows of a person,
 members and outsiders alike, before the training that the accountant counts, so that these attacks cannot find what it
-tells.
-*to overfit*: {OVERFIT.n_trials // 2} trials a person and {OVERFIT.n_rounds * OVERFIT.training.n_steps} steps a site, to
-show that the audit finds a leak where there is one. *members*, *outsiders*: percent right of trials of the same people
-that were and were not in the training. *area*: how well the two are told apart; .5 is a guess. *by likelihood ratio*:
-with {N_SHADOWS - 2} decoders of the attacker's own. "none" is clipped as the others but has no noise.
+tells. *to overfit*: {OVERFIT.n_trials // 2} trials a person and {OVERFIT.n_rounds * OVERFIT.training.n_steps} steps a
+site, to show that the audit finds a leak where there is one. *members*, *outsiders*: percent right of trials of the
+same people that were and were not in the training. *area*: how well the two are told apart; .5 is a guess. *by
+ratio*: by likelihood ratio, with {N_SHADOWS - 2} decoders of the attacker's own. "none" is clipped as the others but
+has no noise.
 
 {table(head, budgets)}
 """

@@ -7,8 +7,8 @@ network between hospitals would do. Motor imagery, the channels over motor corte
 three people a site. A small EEGNet. Held-out people are aligned by their first 20 windows and decoded on the other 40;
 where feature statistics stay at the sites, those of the same 20 windows take their place. Each seed divides the
 same people into sites and held-out ones anew, with other first weights and orders. Rates, rounds and clipping are
-guesses, tuned nowhere; how long the decoder that must leak is trained was found on another population
-(federated_audit.py, --choose).
+guesses, tuned nowhere, but for two things found on another population with --choose: rounds by epochs, the passes
+alike, and how long the decoder that must leak is trained.
 """
 
 import argparse
@@ -37,7 +37,8 @@ from neurodrift.scenarios.simulated import MONTAGE
 from neurodrift.sim.head.montage import make_montage
 
 N_PEOPLE, N_SITES, PER_SITE, N_CALIBRATION = 64, 10, 3, 20
-REPORTED, CHOSEN_ON = 1, 2  # populations
+REPORTED, CHOSEN_ON, N_CHOICE = 1, 2, 48  # populations
+SCHEDULES = ((20, 4), (40, 2), (80, 1))  # rounds, epochs
 CHANNELS = ("FC3", "FC4", "C5", "C3", "C1", "Cz", "C2", "C4", "C6", "CP3", "CP4")
 PARTS = ("plain", "hostile", "private")
 NETWORK = {"n_temporal": 4, "depth": 1, "n_separable": 4, "dropout": 0.1}
@@ -91,26 +92,32 @@ def pooled(decoder: EEGNet, start: Variables, people: Trials, training: LocalTra
     return federate(whole, decoder, start, training, federation, key)[0]
 
 
-def plain(decoder: EEGNet, start: Variables, people: Trials, held_out: Trials, n_rounds: int, key: Any) -> dict:
+def plain(
+    decoder: EEGNet, start: Variables, people: Trials, held_out: Trials, n_rounds: int, n_epochs: int, key: Any
+) -> dict:
     """Accuracy (n_people,) by arm."""
     base = Federation(n_rounds=n_rounds, n_clients=4)
-    out = {"pooled": pooled(decoder, start, people, TRAINING, n_rounds, key)}
-    out["FedAvg"] = federate(cohort(people), decoder, start, TRAINING, base, key)[0]
+    training, fedbs = (dataclasses.replace(one, n_epochs=n_epochs) for one in (TRAINING, FEDBS))
+    out = {"pooled": pooled(decoder, start, people, training, n_rounds, key)}
+    out["FedAvg"] = federate(cohort(people), decoder, start, training, base, key)[0]
     shared = dataclasses.replace(base, share="params")
-    out["FedBS-like"] = federate(cohort(people), decoder, start, FEDBS, shared, key)[0]
+    out["FedBS-like"] = federate(cohort(people), decoder, start, fedbs, shared, key)[0]
     one = Site("site 0", groups(people, PER_SITE)[0])
     out["one site alone"] = federate(
         Cohort([one]), decoder, start, dataclasses.replace(TRAINING, n_epochs=16),
-        dataclasses.replace(base, n_clients=1, n_rounds=max(1, n_rounds // 8)), key,
+        dataclasses.replace(base, n_clients=1, n_rounds=max(1, n_rounds * n_epochs // 16)), key,
     )[0]  # fmt: skip
     secure = dataclasses.replace(base, secure=True, clip=5.0)
-    out["FedAvg, secure sum"] = federate(cohort(people), decoder, start, TRAINING, secure, key)[0]
+    out["FedAvg, secure sum"] = federate(cohort(people), decoder, start, training, secure, key)[0]
     scores = {name: score(decoder, v, held_out) for name, v in out.items()}
     return {name: np.asarray(s[1] if name == "FedBS-like" else s[0], float) for name, s in scores.items()}
 
 
-def hostile(decoder: EEGNet, start: Variables, people: Trials, held_out: Trials, n_rounds: int, key: Any) -> dict:
+def hostile(
+    decoder: EEGNet, start: Variables, people: Trials, held_out: Trials, n_rounds: int, n_epochs: int, key: Any
+) -> dict:
     """Accuracy (n_people,) by attack and defence; every site trains in every round, so both hostile ones are there."""
+    training = dataclasses.replace(TRAINING, n_epochs=n_epochs)
     base = Federation(n_rounds=n_rounds * 4 // N_SITES, n_clients=N_SITES)
     defences = {
         "screened mean": base,
@@ -123,16 +130,33 @@ def hostile(decoder: EEGNet, start: Variables, people: Trials, held_out: Trials,
         sites, title = functools.partial(cohort, people, attack), attack or "none"
         refused = False
         for name, federation in defences.items():
-            found, rounds = federate(sites(), decoder, start, TRAINING, federation, key)
+            found, rounds = federate(sites(), decoder, start, training, federation, key)
             out[f"{title} / {name}"] = np.asarray(score(decoder, found, held_out)[0], float)
             refused = refused or any(told.refused for told in rounds)
         # where nothing was refused, what is screened and what is not are one training
         bare = out[f"{title} / screened mean"]
         if refused:
             unscreened = dataclasses.replace(base, screened=False)
-            bare = score(decoder, federate(sites(), decoder, start, TRAINING, unscreened, key)[0], held_out)[0]
+            bare = score(decoder, federate(sites(), decoder, start, training, unscreened, key)[0], held_out)[0]
         out[f"{title} / mean"] = np.asarray(bare, float)
     return out
+
+
+def chosen_rounds(decoder: EEGNet, people: Trials, n_seeds: int) -> str:
+    """Rounds by epochs, passes in all alike: accuracy on people held out of the choosing population, and the best."""
+    lines, found = [], []
+    for n_rounds, n_epochs in SCHEDULES:
+        training, right = dataclasses.replace(TRAINING, n_epochs=n_epochs), []
+        for seed in range(n_seeds):
+            train, held_out = divided(people, np.random.default_rng([17, seed]).permutation(N_CHOICE))
+            start = decoder.init(jax.random.key(seed))
+            federation = Federation(n_rounds=n_rounds, n_clients=4)
+            after, _ = federate(cohort(train), decoder, start, training, federation, jax.random.key(seed))
+            right.append(np.mean(score(decoder, after, held_out)[0]))
+        found.append(float(np.mean(right)))
+        lines.append(f"{n_rounds:3d} rounds of {n_epochs} epochs: {100 * found[-1]:.1f} %")
+    n_rounds, n_epochs = SCHEDULES[int(np.argmax(found))]
+    return "\n".join([*lines, f"best: --rounds {n_rounds} --epochs {n_epochs}"])
 
 
 def main() -> None:
@@ -141,7 +165,8 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=N_PEOPLE)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=40)
-    parser.add_argument("--choose", action="store_true", help="how long to train the decoder that must leak; no part")
+    parser.add_argument("--epochs", type=int, default=2, help="passes of a site over its trials in a round")
+    parser.add_argument("--choose", action="store_true", help="on other people: rounds, epochs, when a decoder leaks")
     parser.add_argument("--folder", type=Path, help="where recordings are kept")
     parser.add_argument("--json", action="store_true", help="rows as JSON, and nothing else")
     parser.add_argument(
@@ -151,8 +176,9 @@ def main() -> None:
     parser.add_argument("--page", type=Path, help="write the page of the documentation there")
     chosen = parser.parse_args()
     if chosen.choose:
-        train, _ = divided(recorded(N_SITES * PER_SITE, CHOSEN_ON, chosen.folder), np.arange(N_SITES * PER_SITE))
-        print(chosen_leak(network(train), train))
+        people = recorded(N_CHOICE, CHOSEN_ON, chosen.folder)
+        print(chosen_leak(network(people), divided(people, np.arange(N_CHOICE))[0]))
+        print(chosen_rounds(network(people), people, min(chosen.seeds, 3)))
         return
     found: dict[str, Any] = {} if chosen.rows else measure(chosen)
     for file in chosen.rows or ():
@@ -195,7 +221,9 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
     people = recorded(chosen.people, REPORTED, chosen.folder)
     decoder = network(people)
     found: dict[str, Any] = {
-        part: {"rounds": chosen.rounds, "who": [], "arms": {}} for part in PARTS if part in chosen.part.split(",")
+        part: {"rounds": chosen.rounds, "epochs": chosen.epochs, "who": [], "arms": {}}
+        for part in PARTS
+        if part in chosen.part.split(",")
     }
     for seed in range(chosen.seeds):
         order = np.random.default_rng([13, seed]).permutation(chosen.people)
@@ -210,9 +238,8 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
                     new |= audited(decoder, train, held_out, order[: N_SITES * PER_SITE], seed, plan, score)
             else:
                 run = {"plain": plain, "hostile": hostile}[part]
-                new = {
-                    name: {"right": a} for name, a in run(decoder, start, train, held_out, chosen.rounds, key).items()
-                }
+                right = run(decoder, start, train, held_out, chosen.rounds, chosen.epochs, key)
+                new = {name: {"right": a} for name, a in right.items()}
             for name, row in new.items():
                 arm = made["arms"].setdefault(name, {})
                 for field, value in row.items():

@@ -69,7 +69,12 @@ def test_the_federated_page_says_what_is_settled_and_what_each_rule_was_told(mad
     }  # fmt: skip
     arms = {"plain": plain, "hostile": hostile}
     found = {
-        part: {"rounds": 40, "who": held_out(), "arms": {name: {"right": values} for name, values in mine.items()}}
+        part: {
+            "rounds": 40,
+            "epochs": 2,
+            "who": held_out(),
+            "arms": {name: {"right": values} for name, values in mine.items()},
+        }
         for part, mine in arms.items()
     }
     text = sites.page(sites.summarised(found), found)
@@ -78,7 +83,7 @@ def test_the_federated_page_says_what_is_settled_and_what_each_rule_was_told(mad
     assert "- screened median: **yes**" in text
     assert "- screened multi-Krum: **not settled**" in text
     assert "is told that two sites are bad" in text
-    assert "--part hostile --seeds 4 --rounds 40 --json > hostile.json" in text
+    assert "--part hostile --seeds 4 --rounds 40 --epochs 2 --json > hostile.json" in text
     found["plain"]["arms"]["FedAvg"]["right"] = right(0.06, 2)
     assert "**not within** 3 points" in sites.page(sites.summarised(found), found)
 
@@ -97,13 +102,13 @@ def test_areas_of_the_audit_are_over_people_and_a_leak_is_named(made):
         }  # fmt: skip
 
     arms = {"ordinary / none": arm(0.0), "to overfit / none": arm(1.0)}
-    found = {"private": {"rounds": 40, "who": held_out(), "arms": arms}}
+    found = {"private": {"rounds": 40, "epochs": 2, "who": held_out(), "arms": arms}}
     rows = sites.summarised(found)["private"]
     # normals one deviation apart: Phi(1 / sqrt 2) = .760
     assert rows["to overfit / none"]["loss"][0] == pytest.approx(0.760, abs=0.015)
     assert rows["ordinary / none"]["loss"][1] < 0.5 < rows["ordinary / none"]["loss"][2]
     text = sites.page(sites.summarised(found), found)
-    assert "where training is: to overfit, no noise." in text
+    assert "above .5: to overfit, no noise." in text
     assert "**The alignment is outside of epsilon**" in text
 
 
