@@ -20,6 +20,13 @@ from neurodrift.sim.keys import stream_key
 from neurodrift.sim.plant import record, run_trial
 
 MONTAGE = ("F3", "F4", "C3", "Cz", "C4", "P3", "Pz", "P4")
+LONGEST = 12
+"""Trials recorded where fewer would do: another number would be another program to compile."""
+
+
+@jax.jit
+def recorded(plant, key):
+    return record(plant, key, LONGEST)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +46,7 @@ def _allclose(a, b, tolerance):
 
 def test_a_recording_is_the_same_whole_in_pieces_and_trial_by_trial(plant):
     key = jax.random.key(1)
-    whole = record(plant, key, 6)
+    whole = jax.tree.map(lambda leaf: leaf[:6], recorded(plant, key))
     step = jax.jit(lambda state: run_trial(plant, state, jnp.zeros(2)))
     state, rows = plant.init(key), []
     for _ in range(6):
@@ -73,8 +80,8 @@ def test_a_row_of_vmap_is_the_single_run(plant):
 
 def test_leaving_the_drift_out_gives_the_paired_counterfactual(plant):
     key = jax.random.key(4)
-    drifting = record(plant, key, 6)
-    still = record(dataclasses.replace(plant, drift=()), key, 6)
+    drifting = jax.tree.map(lambda leaf: leaf[:6], recorded(plant, key))
+    still = jax.tree.map(lambda leaf: leaf[:6], record(dataclasses.replace(plant, drift=()), key, 20))
     assert np.array_equal(drifting.label, still.label)
     # 24 s are three trials: before them the cap has not moved, after them it has
     shift = np.linalg.norm(drifting.conditions.cap_rotation, axis=-1) * 0.09
@@ -133,10 +140,10 @@ def session(plant):
 )
 def test_the_closed_loop_decodes_what_the_open_loop_decodes_where_nothing_stimulates(plant, session, method):
     preprocessing, decoder, variables, calibration = session
-    key, n_trials = jax.random.key(6), 12
+    key, n_trials = jax.random.key(6), LONGEST
     adapter = METHODS[method].make()
     closed = rollout_scan(plant, preprocessing, adapter, decoder, variables, calibration, key, n_trials)
-    epochs = record(plant, stream_key(key, "plant"), n_trials)
+    epochs = recorded(plant, stream_key(key, "plant"))
     labels = reveal(jax.random.key(0), epochs.label, 2)
     stream = Stream(preprocessing.apply(epochs.x), labels, jnp.zeros(n_trials, bool))
     open_loop = decode_stream(adapter, decoder, variables, calibration, stream, stream_key(key, "adapter"))
@@ -146,7 +153,7 @@ def test_the_closed_loop_decodes_what_the_open_loop_decodes_where_nothing_stimul
 
 def test_the_scan_is_the_python_loop(plant, session):
     preprocessing, decoder, variables, calibration = session
-    epochs = record(plant, jax.random.key(7), 10)
+    epochs = jax.tree.map(lambda leaf: leaf[:10], recorded(plant, jax.random.key(7)))
     labels = reveal(jax.random.key(1), epochs.label, 2, delay=2, missing=0.3, noise=0.2)
     stream = Stream(preprocessing.apply(epochs.x), labels, jnp.arange(10) == 4)
     run = (METHODS["ea_cft"].make(), decoder, variables, calibration, stream, jax.random.key(2))
@@ -160,7 +167,7 @@ FITTING = [name for name, spec in METHODS.items() if name != "oracle" and spec.f
 @pytest.mark.parametrize("name", FITTING)
 def test_predictions_never_depend_on_what_comes_later(plant, session, name):
     preprocessing, decoder, variables, calibration = session
-    epochs = record(plant, jax.random.key(8), 10)
+    epochs = jax.tree.map(lambda leaf: leaf[:10], recorded(plant, jax.random.key(8)))
     x = preprocessing.apply(epochs.x)
 
     @jax.jit
@@ -177,7 +184,8 @@ def test_predictions_never_depend_on_what_comes_later(plant, session, name):
 def test_stimulation_in_the_loop_changes_what_is_decoded(plant, session):
     preprocessing, decoder, variables, calibration = session
     run = (plant, preprocessing, METHODS["frozen"].make(), decoder, variables, calibration, jax.random.key(9), 4)
-    off, on = rollout_scan(*run), rollout_scan(*run, policy=Constant(level=jnp.ones(2)))
+    loop = jax.jit(lambda level: rollout_scan(*run, policy=Constant(level=level)))
+    off, on = loop(jnp.zeros(2)), loop(jnp.ones(2))
     np.testing.assert_array_equal(off.proba[0], on.proba[0])
     # the same noise in both: only the 2 mA make a difference, and it is far above rounding
     assert np.abs(off.proba[1:] - on.proba[1:]).max() > 1e-3
