@@ -50,8 +50,8 @@ def prepared(recording: Recording, card: Card | Windows) -> Trials:
         n_wanted = card.n_times * round(sfreq / card.sfreq)
     if n_wanted is not None and x.shape[-1] < n_wanted:
         raise InputError(
-            f"trials are {x.shape[-1] / sfreq:g} s long but the checkpoint wants {n_wanted / sfreq:g} s: widen "
-            "--tmin and --tmax"
+            f"trials are {x.shape[-1] / sfreq:g} s long but the checkpoint wants {n_wanted / sfreq:g} s: give "
+            "longer trials (calibrate: --tmin and --tmax)"
         )
     x = jnp.asarray(x if n_wanted is None else x[..., :n_wanted])
     filters = Preprocessing.create(sfreq, x.shape[-1], low, high, sfreq_out=card.sfreq)

@@ -1,6 +1,7 @@
 """Recorded people to pretrain on: recordings of the left and the right hand, prepared alike, a fifth held out."""
 
 import dataclasses
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,12 @@ def recorded_people(
     recordings = [_two_hands(r).crop(*SECONDS) for r in _all_of(data, events)]
     if len(recordings) < 3:
         raise InputError(f"--data names {len(recordings)} recordings: wanted 3 or more, one is held out of every five")
+    twice = [name for name, n in Counter(r.subject for r in recordings).items() if n > 1]
+    if twice:
+        raise InputError(
+            f"--data has {twice[0]} more than once: wanted one recording of each person, so that nobody is both "
+            "trained on and held out"
+        )
     wanted = begun.card if begun is not None else _windows(decoder_name, recordings)
     people = [prepared(r if begun is not None else r.pick(wanted.ch_names), wanted) for r in recordings]
     n_out, names = max(1, len(people) // 5), [r.source for r in recordings]
@@ -56,7 +63,8 @@ def _all_of(data: Sequence[str], events: str | None) -> list[Recording]:
             found += [of_subject(word, name, *SECONDS) for name in recorded_subjects(word)]
         else:
             named = ":" in word and not Path(word).exists()
-            found.append(load(word) if named else load(word, events, tmin=SECONDS[0], tmax=SECONDS[1]))
+            cut = {"tmin": SECONDS[0], "tmax": SECONDS[1], "subject": Path(word).stem}
+            found.append(load(word) if named else load(word, events, **cut))
     return found
 
 

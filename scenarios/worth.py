@@ -10,7 +10,7 @@ from jax import Array
 from ..adaptation.contract import Decoder, Trials, Variables
 from ..adaptation.meta import recalibrate
 from ..adaptation.transfer.discrepancy import between_people, features_of
-from ..adaptation.transfer.domains import align_people
+from ..adaptation.transfer.domains import align_people, euclidean_align
 from .statistics import bootstrap, resample, weighted_mean
 
 
@@ -55,17 +55,18 @@ def worth_of(decoder: Decoder, start: Variables, found: Variables, outside: Tria
 
 
 def after_steps(decoder: Decoder, learner: Any, start: Variables, found: Variables, outside: Trials) -> Worth:
-    """Accuracy, %, after the learner's steps on each person's first ten trials, on those that follow."""
+    """Accuracy, %, after the learner's steps on each person's first ten trials, on those that follow; the ten tell the
+    scale as well."""
     name, n_few = "accuracy_after_10", 10
     if outside.y.shape[1] <= n_few:
         return Worth(name, float("nan"), float("nan"), float("nan"), float("nan"), "%")
-    aligned = align_people(outside)
-    few, later = (jax.tree.map(lambda a, s=s: a[:, s], aligned) for s in (slice(n_few), slice(n_few, None)))
+    few, later = (jax.tree.map(lambda a, s=s: a[:, s], outside) for s in (slice(n_few), slice(n_few, None)))
 
     @jax.jit
     def right(variables: Variables) -> Array:
         def one(few: Trials, later: Trials) -> Array:
-            tuned = recalibrate(decoder, variables, few, learner)
+            later = euclidean_align(later, few)
+            tuned = recalibrate(decoder, variables, euclidean_align(few), learner)
             logits = jax.vmap(lambda x: decoder.apply(tuned, x))(later.x)
             hits = (logits.argmax(-1) == later.y) * later.weight
             return 100.0 * hits.sum() / jnp.maximum(later.weight.sum(), 1e-12)

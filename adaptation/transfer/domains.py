@@ -13,9 +13,11 @@ from ..trials import usable
 
 
 @jax.jit
-def euclidean_align(trials: Trials) -> Trials:
-    """The trials whitened by the inverse root of their own weighted mean covariance (He & Wu 2020)."""
-    whitening = inv_sqrtm(weighted_mean(jax.vmap(covariance)(trials.x), trials.weight))
+def euclidean_align(trials: Trials, by: Trials | None = None) -> Trials:
+    """The trials whitened by the inverse root of a weighted mean covariance, that of ``by`` or their own (He & Wu
+    2020)."""
+    by = trials if by is None else by
+    whitening = inv_sqrtm(weighted_mean(jax.vmap(covariance)(by.x), by.weight))
     return trials._replace(x=jnp.einsum("ij,njt->nit", whitening, trials.x))
 
 

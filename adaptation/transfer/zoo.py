@@ -1,11 +1,12 @@
 """Checkpoints that come with the package."""
 
+import difflib
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ...sim.errors import unknown
+from ...sim.errors import InputError, unknown
 from .checkpoint import Checkpoint, load_checkpoint
 
 
@@ -37,7 +38,11 @@ def shipped() -> dict[str, str]:
 
 
 def find_checkpoint(name: str) -> Checkpoint:
-    """A checkpoint by its name in the zoo, or by its path."""
+    """A checkpoint by its name in the zoo, or by its path; InputError where there is none."""
+    if name not in ZOO and len(Path(name).parts) == 1 and not weights_of(name).exists():
+        near = difflib.get_close_matches(name, ZOO, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"the package has {', '.join(ZOO)}"
+        raise InputError(f"there is no checkpoint '{name}' here: wanted a path, or a name ({hint})")
     return load_checkpoint(zoo_path(name) if name in ZOO else name)
 
 

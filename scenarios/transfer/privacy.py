@@ -64,16 +64,24 @@ def audited(outcomes: Sequence[Outcome], arrays: Sequence[Mapping[str, np.ndarra
 
 
 def _sentence(rows: Sequence[Mapping[str, Any]]) -> str:
-    """What the fine-tuned decoder gives away, by the better attack, beside one from scratch."""
+    """What the fine-tuned decoder gives away, and one from scratch, beside the source's, which has met nobody's."""
     said = []
     for budget in sorted({row["budget"] for row in rows}):
         here = [row for row in rows if row["budget"] == budget]
-        by_arm = {arm: [row for row in here if row["arm"] == arm] for arm in ("finetuned", "scratch")}
-        best = {arm: max(mine, key=lambda row: row["area"]) for arm, mine in by_arm.items() if mine}
-        told = [f"{arm} {row['area']:.2f}{_ends(row)}" for arm, row in best.items()]
-        if told:
-            said.append(f"with {budget} labelled trials {', '.join(told)}")
-    return f"Trials of the training are told from others, area by the better of two attacks: {'; '.join(said)}."
+        for arm in ("finetuned", "scratch"):
+            mine = [row for row in here if row["arm"] == arm and row["area"] is not None]
+            if mine:
+                best = max(mine, key=lambda row: row["area"])
+                low = best["area_lo"]
+                word = "tells them" if low is not None and low > 0.5 else "is not seen to tell them"
+                said.append(f"{arm}, {budget} labelled trials, {word} ({best['area']:.2f}{_ends(best)})")
+        said += [
+            f"the source's, which has met none, {row['area']:.2f}{_ends(row)}"
+            for row in here if row["arm"] == "aligned" and row["area"] is not None
+        ]  # fmt: skip
+    return (
+        f"Trials of the training told from the person's others, area by the better of two attacks: {'; '.join(said)}."
+    )
 
 
 def _ends(row: Mapping[str, Any]) -> str:

@@ -11,17 +11,17 @@ from .risk import find, interval_of
 OPEN = "not settled"
 
 
-def beside(found: Interval, limit: float, above: str, below: str) -> str:
+def beside(found: Interval, limit: float, above: str, below: str, between: str = OPEN) -> str:
     """``above`` or ``below`` where the whole interval is there, else that it is not settled."""
-    if found.lo >= limit:
+    if found.lo > limit:
         return above
-    return below if found.hi < limit else OPEN
+    return below if found.hi < limit else between
 
 
 def unharmed(change: Interval, least: float) -> str:
-    """Of a difference: not worse by more than -``least``, worse than nothing, or not settled."""
+    """Of a difference: not worse by as much as -``least``, worse, or not settled."""
     if change.lo > least:
-        return "not made worse"
+        return "not made worse" if change.hi >= 0 else f"worse by less than {-100 * least:g} points"
     return "made worse" if change.hi < 0 else OPEN
 
 

@@ -56,7 +56,9 @@ def test_the_audit_finds_what_leaks_and_nothing_of_a_decoder_that_met_nobody():
     blank = row(found, "aligned", 40)
     assert blank["area_lo"] < 0.5 < blank["area_hi"]
     assert {r["budget"] for r in found["rows"]} == {10, 40}  # none is trained on none
-    assert "finetuned 0.8" in found["sentence"]
+    assert "finetuned, 40 labelled trials, tells them (0.8" in found["sentence"]
+    blind = audited([outcome(names)], [kept(told(1, (0.0, 0.0, 0.0)), person(), BUDGETS)])
+    assert blind["sentence"].count("is not seen to tell them") == 4
 
 
 def test_a_person_met_twice_is_one_person():
@@ -76,7 +78,7 @@ def test_the_report_shows_the_audit_and_says_where_none_was_made():
     json.dumps(found, allow_nan=False)
     assert audit_lines(found["audit"])[0] == ["decoder", "attack", "10 labelled", "40 labelled"]
     page = risk_sections(found, "toy")[-1][2]
-    assert "told from others" in page
+    assert "told from the person&#x27;s others" in page
     assert "loss beside the source" in page
     assert audited([mine], [{}]) is None
     assert "No privacy audit" in risk_sections(risks(mine), "toy")[-1][2]

@@ -134,7 +134,9 @@ def test_a_configuration_without_a_checkpoint_is_written_as_ever():
         (["--decoder", "csp_lda", "--strategy", "mmd"], "is for networks"),
         (["--strategy", "maml"], "goes on from a trained decoder: give one with --start"),
         (["--strategy", "supervised", "--weight", "1"], "supervised has no penalty"),
-        (["--start", "eegnet-mi-virtuel"], "cannot be read"),
+        (["--start", "eegnet-mi-virtuel"], "did you mean 'eegnet-mi-virtual'"),
+        (["--start", "nosuch"], "the package has eegnet-mi-virtual"),
+        (["--data", "embedded:eegmmidb-S007," * 3], "has S007 more than once"),
         (["--data", "embedded:eegmmidb-S007"], "names 1 recordings: wanted 3 or more"),
     ],
 )
