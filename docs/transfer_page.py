@@ -32,7 +32,7 @@ def transfer(runs: Sequence[Mapping[str, Any]], folder: Path) -> str:
 
 def _run(results: Mapping[str, Any], key: str, folder: Path, several: bool) -> list[str]:
     config, verdict = results["config"], results["verdict"]
-    names = ", ".join(risk["name"] for risk in results["transfers"])
+    names = "; ".join(risk["name"] for risk in results["transfers"])
     parts = [f"## {names}, decoder `{config['decoder']}`" if several else "## Verdict"]
     if config.get("quick"):
         parts.append("**A quick run: few people and short training, to show the form. Not a result.**")
