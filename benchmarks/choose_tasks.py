@@ -1,13 +1,16 @@
 """Choose the settings of the transfers of seizures, sleep and evoked responses where no page reports.
 
     python benchmarks/choose_tasks.py seizure
-    python benchmarks/choose_tasks.py erp
+    python benchmarks/choose_tasks.py pictures
+    python benchmarks/choose_tasks.py flicker
+    python benchmarks/choose_tasks.py sleepers
     python benchmarks/choose_tasks.py sleep --data FOLDER
 
 One setting after the other, each from a small grid: the value at which the arm that it is about has the highest mean
-over people and budgets with labels (all budgets for aligned). seizure, erp: simulated people, patients and a run that
+over people and budgets with labels (all budgets for aligned). seizure, erp, sleepers: simulated people and a run that
 are not among the reported. sleep: the second nights of the first five recorded people; the page's headline is of the
-other five. Prints scores and what is best; FULL of scenarios/transfer/seizure.py, erp.py and sleep.py is what it says.
+other five. Prints scores and what is best; FULL of scenarios/transfer/seizure.py, erp.py and sleep.py (SHORT for the
+sleepers) is what it says.
 """
 
 import argparse
@@ -22,6 +25,7 @@ from neurodrift.scenarios.transfer import erp, seizure, sleep
 from neurodrift.scenarios.transfer.outcome import Outcome, joined
 from neurodrift.scenarios.transfer.seizure_patients import record_patients
 from neurodrift.scenarios.transfer.sleep_nights import everybody
+from neurodrift.scenarios.transfer.sleep_people import record_sleepers
 from neurodrift.scenarios.transfer.sleep_words import CHOSEN_ON
 from neurodrift.sim.keys import stream_key
 from neurodrift.sim.tasks.seizures import MODELS
@@ -41,7 +45,14 @@ GRIDS: dict[str, Grid] = {
         ("scratch_epochs", (20, 60), "scratch_aligned"),
         ("tuned_rate", (1e-4, 3e-4), "finetuned"),
     ),
-    "erp": (("start", (5.0, 20.0, 80.0), "aligned"), ("c", (0.1, 1.0, 10.0), "finetuned")),
+    "sleepers": (
+        ("weight", (5.0, 20.0, 64.0), "aligned"),
+        ("scratch_epochs", (20, 60, 200), "scratch_aligned"),
+        ("tuned_rate", (1e-4, 3e-4, 1e-3), "finetuned"),
+        ("tuned_epochs", (4, 20, 60), "finetuned"),
+    ),
+    "pictures": (("start", (1.0, 5.0, 20.0, 80.0), "aligned"), ("c", (0.01, 0.03, 0.1, 1.0), "finetuned")),
+    "flicker": (("start", (1.0, 5.0, 20.0, 80.0), "aligned"), ("c", (0.1, 1.0, 10.0, 100.0), "finetuned")),
 }
 
 
@@ -90,17 +101,23 @@ def sleepers(folder: str) -> Score:
     return score
 
 
-def evoked() -> Score:
-    """Pictures and flicker, six people each."""
+def simulated_sleepers() -> Score:
+    """Six new sleepers, known ones of other numbers too."""
+    numbers = FIRST + np.arange(N)
+    known, new = record_sleepers(sleep.NIGHT, FIRST + np.arange(sleep.N_SOURCE), numbers, SEED)
+    names, key = tuple(str(n) for n in numbers), jax.random.key(SEED)
+    return lambda settings, arm: mean_of(sleep.met(known, new, names, settings, key), arm)
+
+
+def evoked(what: str) -> Score:
+    """Six people on two days."""
     numbers = FIRST + np.arange(N)
     names = tuple(str(n) for n in numbers)
+    return lambda settings, arm: mean_of(erp.simulated(settings, what, names, numbers, SEED, _silent).outcome, arm)
 
-    def score(settings: Any, arm: str) -> float:
-        kinds = (erp.PICTURES, erp.FLICKER)
-        found = [erp.simulated(settings, what, names, numbers, SEED, lambda _: None).outcome for what in kinds]
-        return float(np.mean([mean_of(outcome, arm) for outcome in found]))
 
-    return score
+def _silent(message: str) -> None:
+    """Who is at work is not what one waits for."""
 
 
 def choose(settings: Any, score: Score, grid: Grid) -> Any:
@@ -122,7 +139,9 @@ def main() -> None:
     start, score = {
         "seizure": lambda: (seizure.FULL, seizures()),
         "sleep": lambda: (sleep.FULL, sleepers(chosen.data)),
-        "erp": lambda: (erp.FULL, evoked()),
+        "sleepers": lambda: (sleep.SHORT, simulated_sleepers()),
+        "pictures": lambda: (erp.FULL[erp.PICTURES], evoked(erp.PICTURES)),
+        "flicker": lambda: (erp.FULL[erp.FLICKER], evoked(erp.FLICKER)),
     }[chosen.task]()
     print(choose(start, score, GRIDS[chosen.task]))
 

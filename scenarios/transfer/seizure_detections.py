@@ -5,15 +5,17 @@ from typing import Any
 
 import numpy as np
 
+from ...adaptation.finetune.confidence import clopper_pearson
 from ...sim.tasks.seizures import score
 from ..metrics import causal_mean
 from ..report.text import UNDEFINED
-from ..statistics import bootstrap, resample, weighted_ratio
+from ..statistics import Floats, Interval, bootstrap, resample, weighted_ratio
 from .arms import ARMS
 from .risk import BOOTSTRAP_SEED
 from .scenario import Table
 
 SMOOTH, THRESHOLD = 5, 0.9  # a flag is up where the mean probability over so many s is above this
+NONE_SEEN = 3.689  # the mean of a Poisson count that is none in 2.5 % of cases: -ln .025
 COUNTS = ("detected", "seizures", "false", "hours", "delay")
 PATIENTS = (
     "{n} seizures, {hours:.1f} h outside them. Beside it: 97 % of 67 seizures, median delay 5 s, .6 false alarms in 24 "
@@ -54,17 +56,32 @@ def detection_table(
             if arm.startswith("scratch") and not budget:
                 continue
             mine = {what: values[:, b, ARMS.index(arm)] for what, values in counts.items()}
-            found = (
-                (bootstrap(weighted_ratio(100 * mine["detected"], mine["seizures"]), weights), 0),
-                (bootstrap(weighted_ratio(mine["delay"], mine["detected"]), weights), 1),
-                (bootstrap(weighted_ratio(24 * mine["false"], mine["hours"]), weights), 1),
-            )
-            texts = [_text(interval, digits) for interval, digits in found]
-            rows.append([f"{budget}", arm, texts[0], UNDEFINED if segments else texts[1], texts[2]])
+            delay = bootstrap(weighted_ratio(mine["delay"], mine["detected"]), weights)
+            rows.append([
+                f"{budget}", arm, _text(sensitivity(mine["detected"], mine["seizures"], weights), 0),
+                UNDEFINED if segments else _text(delay, 1), _text(alarms(mine["false"], mine["hours"], weights), 1),
+            ])  # fmt: skip
     n, hours = int(counts["seizures"][:, 0, 0].sum()), counts["hours"][:, 0, 0].sum()
     heads = ("labelled seconds", "arm", "sensitivity, %", "delay, s", "false alarms in 24 h")
     caption = SEGMENTS if segments else PATIENTS
     return Table(f"Detections: {name}", heads, rows, caption.format(n=n, hours=hours))
+
+
+def sensitivity(detected: Floats, seizures: Floats, weights: Floats) -> Interval:
+    """%, over patients; where none or all of the seizures were detected, which no resampling changes, the exact
+    interval of as many independent ones (Clopper and Pearson)."""
+    found = bootstrap(weighted_ratio(100 * detected, seizures), weights)
+    hits, n = round(float(detected.sum())), round(float(seizures.sum()))
+    if not n or 0 < hits < n:
+        return found
+    low, high = clopper_pearson(hits, n)
+    return found._replace(lo=100 * low, hi=100 * high)
+
+
+def alarms(false: Floats, hours: Floats, weights: Floats) -> Interval:
+    """In 24 h, over patients; where there was none, up to the exact end of a Poisson count of none."""
+    found = bootstrap(weighted_ratio(24 * false, hours), weights)
+    return found if false.sum() else found._replace(lo=0.0, hi=24 * NONE_SEEN / max(float(hours.sum()), 1e-9))
 
 
 def _text(found: Any, digits: int) -> str:

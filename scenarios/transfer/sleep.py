@@ -38,12 +38,14 @@ class Settings(NamedTuple):
     dropout: float = 0.5
     weight_decay: float = 0.1
     source_epochs: int = 30
-    scratch_epochs: int = 60
+    scratch_epochs: int = 20
     tuned_epochs: int = 4
     tuned_rate: float = 1e-4
 
 
 FULL, QUICK = Settings(), Settings(n_hidden=16, source_epochs=3, scratch_epochs=10, tuned_epochs=3)
+SHORT = Settings(weight=5.0)
+"""Of simulated nights, which have fewer epochs than a recorded first scale counts."""
 N_SOURCE, QUICK_SOURCE = 10, 3  # simulated people of the source
 NIGHT, QUICK_NIGHT = Recording(n_epochs=64, epoch_s=10.0), Recording(n_epochs=16, epoch_s=5.0)
 
@@ -66,8 +68,11 @@ class Nights:
         key = stream_key(jax.random.key(0), "transfer_sleep", cell.seed)
         if config.data is None:
             numbers = np.array([int(name[1:]) for name in cell.subjects])
-            outcome = simulated(config.quick, settings, cell.subjects, numbers, cell.seed, key, notify)
-            return Measured(SIMULATED, outcome)
+            notify("recording the sleepers")
+            night, n_source = (QUICK_NIGHT, QUICK_SOURCE) if config.quick else (NIGHT, N_SOURCE)
+            known, new = record_sleepers(night, np.arange(n_source), numbers, cell.seed)
+            notify("training on the source, staging the second nights")
+            return Measured(SIMULATED, met(known, new, cell.subjects, QUICK if config.quick else SHORT, key))
         nights, me = everybody(config.data), cell.subjects[0]
         notify(f"{me}: training on the others")
         others = [night for name, pair in nights.items() if name != me for night in pair]
@@ -81,17 +86,13 @@ class Nights:
         return told(risk, name == RECORDED)
 
 
-def simulated(
-    quick: bool, settings: Settings, names: Sequence[str], numbers: np.ndarray, seed: int, key: Any, notify: Notify
-) -> Outcome:
-    """Simulated sleepers of these numbers, by what ``N_SOURCE`` others teach."""
-    night = QUICK_NIGHT if quick else NIGHT
-    notify("recording the sleepers")
-    known, new = record_sleepers(night, np.arange(QUICK_SOURCE if quick else N_SOURCE), numbers, seed)
-    notify("training on the source")
-    others = [n for pair in known for n in pair]
-    taught = Known.train(settings, SIMULATED, others, night.n_epochs, key)
-    notify("staging the second nights")
+def met(
+    known: Sequence[tuple[Night, Night]], new: Sequence[tuple[Night, Night]], names: Sequence[str], settings: Settings,
+    key: Any,
+) -> Outcome:  # fmt: skip
+    """New simulated sleepers by what the known ones teach."""
+    others = [night for pair in known for night in pair]
+    taught = Known.train(settings, SIMULATED, others, len(others[0].y), key)
     return joined([taught.stage(name, pair) for name, pair in zip(names, new)])
 
 

@@ -96,8 +96,8 @@ def _record(recording: Recording, is_new: Array, numbers: Array, seeds: Array) -
 def night_plant(plant: Plant, key: Array, run: Array, n_epochs: int) -> Plant:
     """The sleeper of ``key`` in the night of ``run``.
 
-    A person has a size of the sleep waves (log-sd .3), of the background (log-sd .2), depths of N2 (0 to .25) and N3
-    (.65 to 1). A night has its own hypnogram, mounting (7.5 mm, 5 % of mixing) and size (log-sd .15); gain wanders by
+    A person has a size of the sleep waves (log-sd .3), of the background (log-sd .2), depths of N2 (0 to .1) and N3
+    (.85 to 1). A night has its own hypnogram, mounting (7.5 mm, 5 % of mixing) and size (log-sd .15); gain wanders by
     10 % per sqrt(hour). All assumed.
     """
 
@@ -107,7 +107,7 @@ def night_plant(plant: Plant, key: Array, run: Array, n_epochs: int) -> Plant:
     own = jax.random.normal(stream_key(key, "sleep.size"), (2,))
     tonight = jax.random.normal(stream_key(run, "sleep.tonight"))
     depths = jnp.where(
-        hypnogram(stream_key(run, "sleep.stages"), n_epochs) > 0, uniform("N3", 0.65, 1.0), uniform("N2", 0.0, 0.25)
+        hypnogram(stream_key(run, "sleep.stages"), n_epochs) > 0, uniform("N3", 0.85, 1.0), uniform("N2", 0.0, 0.1)
     )
     source: Any = plant.source
     place = jnp.asarray([PLACE]) / np.linalg.norm(PLACE)

@@ -6,8 +6,8 @@ import pytest
 from neurodrift.scenarios.config import make_config
 from neurodrift.scenarios.infos import INFOS
 from neurodrift.scenarios.lookup import get_scenario
-from neurodrift.scenarios.statistics import Interval
-from neurodrift.scenarios.transfer.seizure_detections import detections
+from neurodrift.scenarios.statistics import Interval, resample
+from neurodrift.scenarios.transfer.seizure_detections import alarms, detections, sensitivity
 from neurodrift.scenarios.transfer.seizure_segments import Groups, groups, person_of
 from neurodrift.scenarios.transfer.sleep import as_trials, spread
 from neurodrift.scenarios.transfer.sleep_nights import Night
@@ -18,7 +18,7 @@ from neurodrift.sim.errors import InputError
 
 
 @pytest.mark.parametrize(
-    ("ends", "word"), [((0.16, 0.2), "above"), ((0.1, 0.14), "below"), ((0.1, 0.2), OPEN), ((0.15, 0.2), "above")]
+    ("ends", "word"), [((0.16, 0.2), "above"), ((0.1, 0.14), "below"), ((0.1, 0.2), OPEN), ((0.15, 0.2), OPEN)]
 )
 def test_nothing_is_above_or_below_a_limit_that_its_interval_holds(ends, word):
     assert beside(Interval(np.mean(ends), *ends), 0.15, "above", "below") == word
@@ -99,6 +99,17 @@ def test_segments_are_detected_each_by_itself():
     assert found["detected"].item() == found["seizures"].item() == 1
     assert found["false"].item() == pytest.approx(1.0)
     assert found["hours"].item() == pytest.approx(46 / 3600)
+
+
+def test_all_detected_and_none_false_are_no_certainty():
+    weights = resample(10, 0)
+    found = sensitivity(np.full(10, 9.0), np.full(10, 9.0), weights)
+    # Clopper and Pearson's lower end for 90 of 90: .025^(1/90)
+    assert found.lo == pytest.approx(100 * 0.025 ** (1 / 90))
+    assert found.hi == 100.0
+    assert sensitivity(np.r_[8.0, np.full(9, 9.0)], np.full(10, 9.0), weights).hi == 100.0
+    none = alarms(np.zeros(10), np.full(10, 0.5), weights)
+    assert np.exp(-none.hi * 5.0 / 24) == pytest.approx(0.025, rel=1e-3)
 
 
 def test_a_folder_without_segments_is_refused_in_a_line(tmp_path):
