@@ -9,6 +9,7 @@ from virtual_people import settled
 from neurodrift.scenarios.statistics import Interval
 
 MINUS = "\N{MINUS SIGN}"
+COLLUDING = ("a little is enough", "min-max")
 POOLED_LIMIT, HOSTILE_LIMIT = 0.03, 0.02
 
 
@@ -42,10 +43,7 @@ def page(rows: Mapping[str, Mapping[str, Any]], found: Mapping[str, Any]) -> str
         )
     files = " ".join(f"{part}.json" for part in rows)
     commands.append(f"python benchmarks/federated_sites.py --rows {files} --page docs/results/federated.md")
-    if "private" in rows:
-        commands.append(
-            f"python benchmarks/federated_sites.py --choose    # {OVERFIT.n_rounds} rounds are enough to leak"
-        )
+    commands.append("python benchmarks/federated_sites.py --choose    # rounds by epochs, and when a decoder leaks")
     body, findings, made = "\n".join(sections), "\n\n".join(verdicts), "\n".join(commands)
     return f"""\
 # Federated training
@@ -54,9 +52,10 @@ Simulated: ten sites in one process, each three virtual people with real local t
 federation does to a decoder, not what a network between hospitals does. Motor imagery, left against right, the channels
 over motor cortex, 3 s at 83 Hz, 60 trials a person, a small EEGNet. Held-out people are aligned by their first 20
 windows, without labels, and decoded on 40 others; where feature statistics stay at the sites, those of the same windows
-take their place. Each repetition divides the same people anew and draws first weights. No setting was tuned on them.
-Intervals are 95 % bootstrap intervals over people, of whom each counts once: the mean over the repetitions that held
-them out. They do not hold what another draw of training people would change.
+take their place. Each repetition divides the same people anew and draws first weights. Rounds by epochs, and how long
+is trained to overfit, were chosen on other people; no other setting was tuned. Intervals are 95 % bootstrap intervals
+over people, of whom each counts once: the mean over the repetitions that held them out. They do not hold what another
+draw of training people would change.
 
 ## Verdict
 
@@ -83,9 +82,10 @@ def _plain(rows: Mapping[str, Any], made: str) -> tuple[list[str], str]:
     section = f"""\
 ## Against pooled training
 
-Percent ({made}); chance is 50. *pooled*: all trials in one place, as many
-passes over them. *one site alone*: three people, as many steps. *FedBS-like*: statistics of the norms stay at the
-sites, sharpness-aware steps. *secure sum*: masked updates, the same training otherwise.
+Percent ({made}); chance is 50.
+*pooled*: all trials in one place, as many passes over them. *one site alone*: three people, as many steps.
+*FedBS-like*: statistics of the norms stay at the sites, sharpness-aware steps. *secure sum*: masked updates, the same
+training otherwise.
 
 {table(["", "accuracy", "against pooled"], arms)}
 """
@@ -100,25 +100,30 @@ def _hostile(rows: Mapping[str, Any], made: str) -> tuple[list[str], str]:
             by.setdefault(rule, {})[attack] = row["difference"]
     verdict = []
     for rule, attacks in by.items():
-        worst = min(attacks, key=lambda attack: attacks[attack].value)
-        words = {settled(lost, HOSTILE_LIMIT) for lost in attacks.values()}
-        word = "no" if "no" in words else "not settled" if "not settled" in words else "yes"
-        verdict.append(f"- {rule}: **{word}**; the worst is {worst}, {percent(attacks[worst], '+')} points")
+        told = []
+        for kind, colluding in (("each for itself", False), ("colluding", True)):
+            mine = {name: lost for name, lost in attacks.items() if (name in COLLUDING) == colluding}
+            if mine:
+                worst = min(mine, key=lambda name: mine[name].value)
+                words = {settled(lost, HOSTILE_LIMIT) for lost in mine.values()}
+                word = "no" if "no" in words else "not settled" if "not settled" in words else "yes"
+                told.append(f"{kind} **{word}** (the worst is {worst}, {percent(mine[worst], '+')} points)")
+        verdict.append(f"- {rule}: {', '.join(told)}")
     listed = "\n".join(verdict)
     body = [[*n.split(" / "), percent(r["accuracy"]), percent(r["difference"], "+")] for n, r in rows.items()]
     section = f"""\
 ## Two hostile sites of ten
 
-Every site trains in every round, so the two are in each ({made}). *screened*: what is not finite, replayed or ten times
-as long as usual is refused before the rule. *a little is enough* (Baruch et al. 2019, z 1.5) and *min-max* (Shejwalkar
-and Houmansadr 2021, unit vector) are made anew each round by two sites that collude and know every honest update;
-min-max goes as far as a rule of distances cannot tell. Neither is made for one rule: an attack that is may cost that
-rule more. **Multi-Krum is told that two sites are bad**, the trimmed mean that a fifth may be at either end; the median
-is told nothing.
+Every site trains in every round, so the two are in each ({made}).
+*screened*: what is not finite, replayed or ten times as long as usual is refused before the rule. *a little is enough*
+(Baruch et al. 2019, z 1.5) and *min-max* (Shejwalkar and Houmansadr 2021, unit vector) are made anew each round by two
+sites that collude and know every honest update; min-max goes as far as a rule of distances cannot tell. Neither is made
+for one rule: an attack that is may cost that rule more. **Multi-Krum is told that two sites are bad**, the trimmed mean
+that a fifth may be at either end; the median is told nothing.
 
 {table(["attack", "rule", "accuracy", "against no attack, mean"], body)}
 """
-    return [f"Two hostile sites of ten cost at most 2 points, under every attack tried:\n\n{listed}"], section
+    return [f"Do two hostile sites of ten cost at most 2 points, whatever they do?\n\n{listed}"], section
 
 
 def _private(rows: Mapping[str, Any], made: str) -> tuple[list[str], str]:
@@ -144,14 +149,14 @@ def _private(rows: Mapping[str, Any], made: str) -> tuple[list[str], str]:
     section = f"""\
 ## Differential privacy and membership
 
-DP-SGD at every site ({made}, {N_SHADOWS} federations each with another half of the trials). What is protected is one
-trial of a site, delta {DELTA:g}. **The alignment is outside of epsilon**: it is made of all windows of a person,
-members and outsiders alike, before the training that the accountant counts, so that these attacks cannot find what it
-tells. *to overfit*: {OVERFIT.n_trials // 2} trials a person and {OVERFIT.n_rounds * OVERFIT.training.n_steps} steps a
-site, to show that the audit finds a leak where there is one. *members*, *outsiders*: percent right of trials of the
-same people that were and were not in the training. *area*: how well the two are told apart; .5 is a guess. *by
-ratio*: by likelihood ratio, with {N_SHADOWS - 2} decoders of the attacker's own. "none" is clipped as the others but
-has no noise.
+DP-SGD at every site ({made}, {N_SHADOWS} federations each with another half of the trials).
+What is protected is one trial of a site, delta {DELTA:g}. **The alignment is outside of epsilon**: it is made of all
+windows of a person, members and outsiders alike, before the training that the accountant counts, so that these attacks
+cannot find what it tells. *to overfit*: {OVERFIT.n_trials // 2} trials a person and
+{OVERFIT.n_rounds * OVERFIT.training.n_steps} steps a site, to show that the audit finds a leak where there is one.
+*members*, *outsiders*: percent right of trials of the same people that were and were not in the training. *area*: how
+well the two are told apart; .5 is a guess. *by ratio*: by likelihood ratio, with {N_SHADOWS - 2} decoders of the
+attacker's own. "none" is clipped as the others but has no noise.
 
 {table(head, budgets)}
 """

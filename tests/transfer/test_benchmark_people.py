@@ -79,9 +79,9 @@ def test_the_federated_page_says_what_is_settled_and_what_each_rule_was_told(mad
     }
     text = sites.page(sites.summarised(found), found)
     assert "FedAvg is within 3 points of pooled training: \N{MINUS SIGN}1.0 [" in text
-    assert "- mean: **no**; the worst is min-max" in text
-    assert "- screened median: **yes**" in text
-    assert "- screened multi-Krum: **not settled**" in text
+    assert "- mean: colluding **no** (the worst is min-max" in text
+    assert "- screened median: colluding **yes**" in text
+    assert "- screened multi-Krum: colluding **not settled**" in text
     assert "is told that two sites are bad" in text
     assert "--part hostile --seeds 4 --rounds 40 --epochs 2 --json > hostile.json" in text
     found["plain"]["arms"]["FedAvg"]["right"] = right(0.06, 2)
