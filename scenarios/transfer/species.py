@@ -67,9 +67,10 @@ NOTES = (
     "field of the tissue around the lead (14 uV rms in the rat, 25 uV in the human; assumed) makes a second hard to "
     "tell.",
     "Logarithms of the power of one second in 14 bands: of 3 Hz from 6 to 48 Hz, or of .09 of the species' beta "
-    "frequency from .45 of it on. A known shift of frequency is all that the second knows more.",
+    "frequency from .45 of it on. Beside the shift the second has finer bands for humans, "
+    "1.9 Hz: what that is worth alone is the difference from scratch.",
     "Labelled seconds are off medication and medicated in turn; scored ones come in stretches of ten.",
-    "Settings were chosen on other rats and other humans (benchmarks/choose_transfer.py species).",
+    "Settings were chosen on other rats and other humans, from a small grid (benchmarks/choose_transfer.py species).",
 )
 
 
