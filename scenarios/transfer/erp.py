@@ -95,12 +95,13 @@ class Evoked:
     def tell(self, transfers: Mapping[str, Mapping[str, Any]], done: Finished) -> Told:
         sentences, rows, recorded = [], [], done.config.data is not None
         for name, risk in transfers.items():
-            last = risk["budgets"][-1]
-            for arm in (a for a in ("aligned", "finetuned") if a in risk["arms"] and "frozen" in risk["arms"]):
-                change = interval_of(find(risk, arm, last), "over_frozen")
-                more = "; ".join(compared(risk, arm, last) if arm == "finetuned" else ())
+            first, last = risk["budgets"][1], risk["budgets"][-1]
+            told = (("aligned", last), ("finetuned", first), ("finetuned", last)) if "frozen" in risk["arms"] else ()
+            for arm, budget in (one for one in told if one[0] in risk["arms"]):
+                change = interval_of(find(risk, arm, budget), "over_frozen")
+                more = "; ".join(compared(risk, arm, budget) if arm == "finetuned" else ())
                 sentences.append(
-                    f"{name}: by {arm} with {last} labels {unharmed(change, LEAST)}, {points(change)} points over "
+                    f"{name}: by {arm} with {budget} labels {unharmed(change, LEAST)}, {points(change)} points over "
                     f"frozen{'; ' + more if more else ''}."
                 )
             if name == RECORDED_P300:

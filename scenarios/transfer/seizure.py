@@ -132,7 +132,8 @@ PATIENT_NOTES = (
     "not false.",
     "Twenty seizures an hour, a bad hour rather than a usual day; false alarms are of the time outside seizures.",
     "From scratch stands on the scale of the first five minutes, unlabelled; aligned and fine-tuned follow it from "
-    "there; frozen keeps the source's.",
+    "there; frozen keeps the source's. The oracle is fine-tuned as well, on one scale for all of its trials: where "
+    "tuning costs, aligned passes it.",
 )
 SEGMENT_NOTES = (
     "From simulated patients, of both models, to recorded segments. The unit is a group of fifty segments, ten of each "
