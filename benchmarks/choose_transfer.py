@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from neurodrift.scenarios.transfer import depth, species
-from neurodrift.scenarios.transfer.arms import ARMS
 from neurodrift.scenarios.transfer.outcome import Outcome
 
 SEED, FIRST, N = 9000, 9000, 8
+NAMES = [str(i) for i in range(N)]
 GRID: tuple[tuple[str, tuple[Any, ...], str], ...] = (
     ("start", (3.0, 10.0, 30.0), "aligned"),
     ("source_epochs", (20, 60), "aligned"),
@@ -31,22 +31,21 @@ def score_species(settings: species.Settings, arm: str) -> float:
     """Mean over both ways to write down frequency."""
     numbers = FIRST + np.arange(N)
     found = [
-        species.meet(settings, FIRST + np.arange(settings.n_source), numbers, SEED, relative)
+        species.meet(settings, FIRST + np.arange(settings.n_source), numbers, SEED, relative, NAMES)
         for relative in (False, True)
     ]
-    return float(np.mean([_mean(proba, y, arm, species.BUDGETS, "accuracy") for proba, _, y, _ in found]))
+    return _mean(found, arm)
 
 
 def score_depth(settings: depth.Settings, arm: str) -> float:
     """Mean over the sensors."""
     patients, known = FIRST + np.arange(N), FIRST + 500 + np.arange(settings.n_source)
-    found = [depth.meet(settings, known, patients, SEED, sensor) for sensor in depth.SENSORS]
-    return float(np.mean([_mean(proba, y, arm, depth.BUDGETS, "balanced_accuracy") for proba, _, y, _ in found]))
+    return _mean([depth.meet(settings, known, patients, SEED, sensor, NAMES) for sensor in depth.SENSORS], arm)
 
 
-def _mean(proba: np.ndarray, y: np.ndarray, arm: str, budgets: tuple[int, ...], measure: str) -> float:
-    names = [str(i) for i in range(len(y))]
-    return float(Outcome.create(names, budgets, ARMS, proba, y, measure).of(arm)[:, 1:].mean())
+def _mean(found: list[Outcome], arm: str) -> float:
+    """Of the arm's measure over people and the budgets with labels."""
+    return float(np.mean([outcome.of(arm)[:, 1:].mean() for outcome in found]))
 
 
 def choose(settings: Any, score: Callable[[Any, str], float]) -> Any:

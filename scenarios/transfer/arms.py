@@ -51,13 +51,15 @@ class Source(NamedTuple):
 class Fitting:
     """How decoders are made, all of the same shapes. decoder: trained as from scratch; source: as on many people;
     tuned: as fine-tuning is (fewer epochs, smaller steps); refit: fine-tuning refits the readout alone, its penalty
-    centred on the source's, as for decoders without gradients."""
+    centred on the source's, as for decoders without gradients; balanced: the oracle's trials weigh as much in each
+    class, as labelled ones that are drawn so do."""
 
     decoder: Decoder
     source: Decoder
     tuned: Decoder
     alignment: Alignment
     refit: bool = static(default=False)
+    balanced: bool = static(default=False)
 
     def scratch(self, trials: Trials, key: Array) -> Variables:
         """Trained from nothing on the trials of one person."""
@@ -90,6 +92,13 @@ def repeated(trials: Trials) -> Trials:
     return jax.tree.map(lambda a: a[chosen], trials)
 
 
+def balanced(trials: Trials, n_classes: int) -> Trials:
+    """Trials (n_trials, ...) whose weights add up to the same in each class, and in all to what they did."""
+    here = jax.nn.one_hot(trials.y, n_classes) * trials.weight[:, None]
+    share = here.sum() / n_classes / jnp.maximum(here.sum(axis=0), 1e-12)
+    return trials._replace(weight=trials.weight * share[trials.y])
+
+
 def _trained(decoder: Decoder, trials: Trials, key: Array) -> Variables:
     return decoder.fit(decoder.init(stream_key(key, "init")), trials, stream_key(key, "fit"))
 
@@ -97,7 +106,7 @@ def _trained(decoder: Decoder, trials: Trials, key: Array) -> Variables:
 class Answers(NamedTuple):
     """proba (n_arms, n_test, n_classes); held (n_arms, n_held, n_classes): of the source's held trials, NaN where there
     is no sense in asking; told (3, n_pool + n_test): how sure the decoders from scratch, of the source and fine-tuned
-    are of the class of all of the person's trials, on one scale (see ``privacy``); (0, n_pool + n_test) unasked."""
+    are of the class of all of the person's trials, on one scale (see ``privacy``)."""
 
     proba: Array
     held: Array
@@ -121,9 +130,7 @@ def source_of(
     return Source(variables, jax.tree.map(lambda m: m.mean(axis=0), moments), flat(held))
 
 
-def answer(
-    fitting: Fitting, source: Source, person: Person, n_labels: Array, key: Array, audited: bool = False
-) -> Answers:
+def answer(fitting: Fitting, source: Source, person: Person, n_labels: Array, key: Array) -> Answers:
     """All arms on one person with ``n_labels`` () labelled trials.
 
     scratch: trained on those alone, on their own scale. scratch_aligned: the same, the scale followed trial by trial.
@@ -157,11 +164,9 @@ def answer(
     before, after = apply(source.variables, source.held.x), apply(tuned, source.held.x)
     held = (unasked, unasked, before, before, after)
     whole = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), person.pool, person.test)
-    told = jnp.zeros((0, *whole.y.shape))
-    if audited:
-        mine, theirs = (aligned(fitting.alignment, whole, mean).x for mean in (own, alone))
-        of = (apply(scratch, theirs), apply(source.variables, mine), apply(tuned, mine))
-        told = jnp.stack([margins(logits, whole.y) for logits in of])
+    mine, theirs = (aligned(fitting.alignment, whole, mean).x for mean in (own, alone))
+    of = (apply(scratch, theirs), apply(source.variables, mine), apply(tuned, mine))
+    told = jnp.stack([margins(each, whole.y) for each in of])
     return Answers(jax.nn.softmax(jnp.stack(logits)), jax.nn.softmax(jnp.stack(held)), told)
 
 
@@ -175,6 +180,7 @@ def oracle(fitting: Fitting, source: Source, person: Person, key: Array) -> Arra
 
     def one(k: Array) -> Array:
         others = whole._replace(weight=whole.weight * (fold != k))
+        others = balanced(others, fitting.decoder.n_classes) if fitting.balanced else others
         variables = fitting.finetune(source.variables, others, key)
         return jax.vmap(fitting.decoder.apply, in_axes=(None, 0))(variables, whole.x[n_pool:])
 
@@ -185,27 +191,19 @@ def oracle(fitting: Fitting, source: Source, person: Person, key: Array) -> Arra
 _source = jax.jit(source_of)
 _oracles = jax.jit(jax.vmap(oracle, in_axes=(None, None, 0, 0)))
 _answers = jax.jit(
-    lambda fitting, source, people, n_labels, keys, audited: jax.lax.map(
-        lambda n: jax.vmap(lambda p, k: answer(fitting, source, p, n, k, audited))(people, keys), n_labels
-    ),
-    static_argnums=5,
+    lambda fitting, source, people, n_labels, keys: jax.lax.map(
+        lambda n: jax.vmap(lambda p, k: answer(fitting, source, p, n, k))(people, keys), n_labels
+    )
 )
 
 
 def run_arms(
     fitting: Fitting, source: Source, people: Person, budgets: tuple[int, ...], keys: Array
-) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities (n_people, n_budgets, n_arms, n_test, n_classes) of all ``ARMS``, and those of the source's held
-    trials (n_people, n_budgets, n_arms, n_held, n_classes), NaN for arms that know no source."""
-    proba, held, _ = run_audited(fitting, source, people, budgets, keys, audited=False)
-    return proba, held
-
-
-def run_audited(
-    fitting: Fitting, source: Source, people: Person, budgets: tuple[int, ...], keys: Array, audited: bool = True
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """As :func:`run_arms`, and what decoders tell (n_people, n_budgets, 3, n_pool + n_test): see :class:`Answers`."""
-    found = _answers(fitting, source, people, jnp.asarray(budgets), keys, audited)
+    """Probabilities (n_people, n_budgets, n_arms, n_test, n_classes) of all ``ARMS``; those of the source's held trials
+    (n_people, n_budgets, n_arms, n_held, n_classes), NaN for arms that know no source; and what decoders tell of all
+    trials (n_people, n_budgets, 3, n_pool + n_test), see :class:`Answers`."""
+    found = _answers(fitting, source, people, jnp.asarray(budgets), keys)
     proba, held, told = (np.moveaxis(np.asarray(a), 0, 1) for a in found)
     best = np.asarray(_oracles(fitting, source, people, keys))[:, None, None]
     proba = np.concatenate([proba, np.broadcast_to(best, (*proba.shape[:2], 1, *proba.shape[3:]))], axis=2)

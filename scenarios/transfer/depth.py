@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -18,6 +18,7 @@ from .feature_fitting import Settings
 from .feature_trials import as_trials, centred, in_turn, with_context
 from .gain_words import tell_gains
 from .outcome import Outcome
+from .privacy import with_audit
 from .scenario import Measured, Told
 
 CONTEXT = (3, 9)  # epochs of ten seconds whose causal means are features too
@@ -51,9 +52,9 @@ class Depth:
         numbers = np.array([int(name[1:]) for name in cell.subjects])
         notify("recording patients under propofol")
         known = KNOWN + np.arange(settings.n_source)
-        proba, on_source, y, held = meet(settings, known, numbers, cell.seed, sensor)
-        outcome = Outcome.create(cell.subjects, BUDGETS, ARMS, proba, y, "balanced_accuracy")
-        return Measured(f"{SOURCE_SENSOR} to {sensor}", outcome.with_source(on_source, held))
+        return Measured(
+            f"{SOURCE_SENSOR} to {sensor}", meet(settings, known, numbers, cell.seed, sensor, cell.subjects)
+        )
 
     def tell(self, transfers: Mapping[str, Mapping[str, Any]], done: Finished) -> Told:
         told = [tell_gains(name, risk, (BUDGETS[1], BUDGETS[3]), "epochs") for name, risk in transfers.items()]
@@ -82,10 +83,9 @@ NOTES = (
 
 
 def meet(
-    settings: Settings, known: np.ndarray, new: np.ndarray, seed: int, sensor: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Patients by number, the new ones seen by ``sensor``: what ``run_arms`` gives, and the classes of the epochs
-    scored and held."""
+    settings: Settings, known: np.ndarray, new: np.ndarray, seed: int, sensor: str, names: Sequence[str]
+) -> Outcome:
+    """Patients by number, the new ones, called ``names``, seen by ``sensor``."""
     everybody = recorded((*known.tolist(), *new.tolist()), seed)
     theirs, mine = (_of(everybody, s) for s in (slice(None, len(known)), slice(len(known), None)))
     scaled = centred(theirs.x[SOURCE_SENSOR])
@@ -104,8 +104,9 @@ def meet(
         test=as_trials(new_x[:, COURSE:], new_y[:, COURSE:]), scale=scale,
     )  # fmt: skip
     keys = jax.vmap(lambda i: stream_key(key, "patient", i))(jnp.asarray(new))
-    proba, on_source = run_arms(fitting, source, person, BUDGETS, keys)
-    return proba, on_source, np.asarray(person.test.y), np.asarray(source.held.y)
+    proba, on_source, told = run_arms(fitting, source, person, BUDGETS, keys)
+    outcome = Outcome.create(names, BUDGETS, ARMS, proba, np.asarray(person.test.y), "balanced_accuracy")
+    return with_audit(outcome.with_source(on_source, np.asarray(source.held.y)), told, person)
 
 
 def spread(x: np.ndarray, y: np.ndarray, n: int) -> np.ndarray:

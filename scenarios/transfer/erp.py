@@ -23,6 +23,7 @@ from .erp_people import evoked_days
 from .muse import SFREQ, WANTED, Session, days, joined, read
 from .outcome import Outcome
 from .outcome import joined as as_one
+from .privacy import with_audit
 from .risk import find, interval_of
 from .scenario import Measured, Table, Told
 from .verdict import compared, points, unharmed
@@ -206,6 +207,7 @@ def meet(what: str, one: Session, other: Session, length: int, name: str, key: A
         fitting, jax.tree.map(lambda a: a[None], kept), jax.tree.map(lambda a: a[held][None], source), key
     )
     person = Person(*(jax.tree.map(lambda a, s=s: a[s][None], target) for s in (slice(n_pool), slice(n_pool, None))))
-    proba, on_source = run_arms(fitting, trained, person, budgets, key[None])
+    proba, on_source, told = run_arms(fitting, trained, person, budgets, key[None])
     y, on_held = (np.where(np.asarray(t.weight) > 0, np.asarray(t.y), -1) for t in (person.test, trained.held))
-    return Outcome.create((name,), budgets, ARMS, proba, y, measure).with_source(on_source, on_held)
+    outcome = Outcome.create((name,), budgets, ARMS, proba, y, measure).with_source(on_source, on_held)
+    return with_audit(outcome, told, person)

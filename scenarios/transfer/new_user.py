@@ -26,9 +26,9 @@ from ..preparing import prepared
 from ..simulated import CLASS_NAMES
 from ..starting import Start, checkpoint_for, start_from
 from .alignments import Euclidean
-from .arms import ARMS, Fitting, Person, make_source, run_audited, tuned_as
+from .arms import ARMS, Fitting, Person, make_source, run_arms, tuned_as
 from .outcome import Outcome
-from .privacy import kept
+from .privacy import with_audit
 from .risk import find, interval_of
 from .scenario import Measured, Table, Told
 from .verdict import beside, points
@@ -86,8 +86,8 @@ class NewUser:
         if start is not None and start.channels is not None:
             everybody, users = (mapped(start.channels, trials) for trials in (everybody, users))
         fitting = fitting_of(decoder_of(config, everybody.x.shape[2:], DECODER_SFREQ), sizes)
-        outcome, told = meet(fitting, everybody, HELD, users, POOL, BUDGETS, config, cell, notify)
-        return Measured("simulated people", outcome, arrays=told)
+        outcome = meet(fitting, everybody, HELD, users, POOL, BUDGETS, config, cell, notify)
+        return Measured("simulated people", outcome)
 
     def _recorded(self, config: RunConfig, cell: Cell, notify: Notify, sizes: Sizes) -> Measured:
         names = recorded_subjects(str(config.data))
@@ -108,8 +108,8 @@ class NewUser:
         user = jax.tree.map(lambda a: a[held_out][order][None], everybody)
         fitting = fitting_of(decoder_of(config, everybody.x.shape[2:], sfreq[0]), sizes)
         budgets = tuple(b for b in BUDGETS if b <= RECORDED_POOL)
-        outcome, told = meet(fitting, others, HELD // 2, user, RECORDED_POOL, budgets, config, cell, notify)
-        return Measured(SHUFFLED if cell.seed else RECORDED, outcome, arrays=told)
+        outcome = meet(fitting, others, HELD // 2, user, RECORDED_POOL, budgets, config, cell, notify)
+        return Measured(SHUFFLED if cell.seed else RECORDED, outcome)
 
     def tell(self, transfers: Mapping[str, Mapping[str, Any]], done: Finished) -> Told:
         sentences, rows = [], []
@@ -209,10 +209,9 @@ def fitting_of(decoder: Decoder, sizes: Sizes) -> Fitting:
 def meet(
     fitting: Fitting, others: Trials, n_held: int, users: Trials, n_pool: int, budgets: tuple[int, ...],
     config: RunConfig, cell: Cell, notify: Notify,
-) -> tuple[Outcome, dict[str, np.ndarray]]:  # fmt: skip
+) -> Outcome:  # fmt: skip
     """The outcome of the users (n_users, n_trials, ...), of whose trials the first ``n_pool`` may be labelled,
-    with the source trained on all but the last ``n_held`` trials of the others, or the checkpoint of the run; and what
-    the privacy audit asks for."""
+    with the source trained on all but the last ``n_held`` trials of the others, or the checkpoint of the run."""
     key = stream_key(jax.random.key(0), "transfer", cell.seed)
     notify("training on the source" if config.start is None else f"starting from {config.start}")
     begin = None if config.start is None else checkpoint_for(config.start, config.decoder).variables
@@ -221,9 +220,9 @@ def meet(
     notify("answering by every arm")
     keys = jax.vmap(lambda i: stream_key(key, "user", i))(jnp.arange(users.y.shape[0]))
     person = Person(pool, test)
-    proba, on_source, told = run_audited(fitting, trained, person, budgets, keys)
+    proba, on_source, told = run_arms(fitting, trained, person, budgets, keys)
     outcome = Outcome.create(cell.subjects, budgets, ARMS, proba, np.asarray(test.y))
-    return outcome.with_source(on_source, np.asarray(trained.held.y)), kept(told, person, budgets)
+    return with_audit(outcome.with_source(on_source, np.asarray(trained.held.y)), told, person)
 
 
 def split(everybody: Trials, at: int) -> tuple[Trials, Trials]:

@@ -5,6 +5,7 @@ the class of those than of the person's other trials? The source's decoder has m
 no memory but early trials that differ from late ones, or the scale, which is that of the labelled trials.
 """
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,7 +17,6 @@ from ..statistics import bootstrap, resample, weighted_mean
 from .arms import Person
 from .outcome import Outcome
 
-KEPT = "audit/"
 ARMS = ("scratch", "aligned", "finetuned")
 ATTACKS = ("loss", "loss beside the source's")
 SEED = 20220301
@@ -28,21 +28,21 @@ QUESTION = (
 )
 
 
-def kept(told: np.ndarray, people: Person, budgets: Sequence[int]) -> dict[str, np.ndarray]:
-    """What a cell keeps: told (n_people, n_budgets, 3, n_trials) as ``run_audited`` has it, and who was in (n_people,
+def with_audit(outcome: Outcome, told: np.ndarray, people: Person) -> Outcome:
+    """The outcome with told (n_people, n_budgets, 3, n_trials) as ``run_arms`` has it, and member (n_people,
     n_budgets, n_trials): 1 a labelled trial, 0 another of the person's, -1 none."""
     weight = np.concatenate([np.asarray(part.weight) for part in (people.pool, people.test)], axis=1)
-    labelled = np.arange(weight.shape[1]) < np.asarray(budgets)[:, None]
+    labelled = np.arange(weight.shape[1]) < np.asarray(outcome.budgets)[:, None]
     member = np.where(weight[:, None] > 0, labelled, -1).astype(np.int8)
-    return {f"{KEPT}told": np.asarray(told, np.float32), f"{KEPT}member": member}
+    return dataclasses.replace(outcome, told=np.asarray(told, np.float32), member=member)
 
 
-def audited(outcomes: Sequence[Outcome], arrays: Sequence[Mapping[str, np.ndarray]]) -> dict[str, Any] | None:
-    """The audit of some cells of one transfer, as ``risks`` takes it; None where a cell kept nothing for it.
+def audited(outcomes: Sequence[Outcome]) -> dict[str, Any] | None:
+    """The audit of the outcomes of one transfer, as ``risks`` takes it; None where one kept nothing for it.
 
     rows: area with its interval by arm, budget and attack. A person who was met several times counts once.
     """
-    if not arrays or any(f"{KEPT}told" not in found for found in arrays):
+    if not outcomes or any(one.told is None for one in outcomes):
         return None
     rows = []
     for a, arm in enumerate(ARMS):
@@ -51,8 +51,8 @@ def audited(outcomes: Sequence[Outcome], arrays: Sequence[Mapping[str, np.ndarra
                 continue
             for attack in ATTACKS[: 1 if arm == "aligned" else 2]:
                 by_person: dict[str, list[float]] = {}
-                for outcome, found in zip(outcomes, arrays):
-                    told, member = found[f"{KEPT}told"][:, b], found[f"{KEPT}member"][:, b]
+                for outcome in outcomes:
+                    told, member = np.asarray(outcome.told)[:, b], np.asarray(outcome.member)[:, b]
                     score = told[:, a] - (told[:, ARMS.index("aligned")] if attack != ATTACKS[0] else 0.0)
                     for name, one, which in zip(outcome.people, score, member):
                         by_person.setdefault(name, []).append(auc(one[which >= 0], which[which >= 0] > 0))

@@ -83,12 +83,10 @@ class TransferScenario(OwnScenario):
 
     def summarise(self, done: Finished) -> dict[str, Any]:
         groups: dict[str, list[Outcome]] = {}
-        asked: dict[str, list[Mapping[str, np.ndarray]]] = {}
         for meta, arrays in done.cells:
             mine = {name.removeprefix(KEPT): a for name, a in arrays.items() if name.startswith(KEPT)}
             groups.setdefault(meta["group"], []).append(Outcome.restored(meta["outcome"], mine))
-            asked.setdefault(meta["group"], []).append(arrays)
-        transfers = {name: risks(joined(groups[name]), audited(groups[name], asked[name])) for name in sorted(groups)}
+        transfers = {name: risks(joined(groups[name]), audited(groups[name])) for name in sorted(groups)}
         told = self.task.tell(transfers, done) if done.cells else Told(NOTHING_YET["headline"])
         results = {
             **done.facts(),

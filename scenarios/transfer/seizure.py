@@ -17,6 +17,7 @@ from .alignments import Standardised
 from .arms import ARMS, Fitting, Person, Source, make_source, run_arms, tuned_as
 from .feature_trials import centred, with_context
 from .outcome import Outcome
+from .privacy import with_audit
 from .risk import find, interval_of
 from .scenario import Measured, Told
 from .seizure_detections import detection_table, detections
@@ -177,11 +178,11 @@ def answered(
 ) -> tuple[Outcome, np.ndarray]:
     """The outcome and the probabilities of all arms; y (n_people, n_seconds) where not all seconds are scored."""
     keys = jax.vmap(lambda i: stream_key(key, "patient", i))(jnp.asarray(numbers))
-    proba, on_source = run_arms(fitting, source, person, BUDGETS, keys)
+    proba, on_source, told = run_arms(fitting, source, person, BUDGETS, keys)
     held = np.where(np.asarray(source.held.weight) > 0, np.asarray(source.held.y), -1)
     y = np.asarray(person.test.y) if y is None else y
     outcome = Outcome.create(names, BUDGETS, ARMS, proba, y, "balanced_accuracy").with_source(on_source, held)
-    return outcome, proba
+    return with_audit(outcome, told, person), proba
 
 
 def trained(known: Recorded, scaled: Any, settings: Settings, key: Any) -> tuple[Fitting, Source]:
@@ -196,6 +197,7 @@ def trained(known: Recorded, scaled: Any, settings: Settings, key: Any) -> tuple
         source=tuned_as(net, epochs=settings.source_epochs, batch_size=64),
         tuned=tuned_as(net, epochs=settings.tuned_epochs, batch_size=16, learning_rate=settings.tuned_rate),
         alignment=Standardised(start=settings.start, most=float(SCALE_S)),
+        balanced=True,
     )
     scale = everything(x[:, :SCALE_S], known.seizing[:, :SCALE_S])
     kept = trials._replace(weight=trials.weight * ~held)

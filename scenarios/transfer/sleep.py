@@ -18,6 +18,7 @@ from .alignments import Standardised
 from .arms import ARMS, Fitting, Person, make_source, run_arms, tuned_as
 from .feature_trials import centred, with_context
 from .outcome import Outcome, joined
+from .privacy import with_audit
 from .scenario import Measured, Told
 from .sleep_nights import Night, everybody
 from .sleep_people import Recording, record_sleepers
@@ -120,7 +121,7 @@ class Known(NamedTuple):
         first = spread(as_trials(nights[0], self.scaled, self.length))
         second = as_trials(nights[1], self.scaled, self.length)
         person = jax.tree.map(lambda a: a[None], Person(first, second))
-        proba, on_source = run_arms(self.fitting, self.source, person, budgets, self.key[None])
+        proba, on_source, told = run_arms(self.fitting, self.source, person, budgets, self.key[None])
         y = np.where(np.asarray(second.weight) > 0, np.asarray(second.y), -1)
         static = static_lda(nights[0], second, self.scaled, n_stages)
         static = np.broadcast_to(static, (1, len(budgets), 1, *static.shape)).copy()
@@ -130,7 +131,7 @@ class Known(NamedTuple):
         proba = np.concatenate([static, proba], axis=2)
         on_source = np.concatenate([np.full_like(on_source[:, :, :1], np.nan), on_source], axis=2)
         outcome = Outcome.create((name,), budgets, (STATIC, *ARMS), proba, y[None], "kappa")
-        return outcome.with_source(on_source, held_y)
+        return with_audit(outcome.with_source(on_source, held_y), told, person)
 
 
 def fitting_of(settings: Settings, n_features: int, n_stages: int) -> Fitting:

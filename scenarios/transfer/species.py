@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -18,6 +18,7 @@ from .feature_fitting import Settings
 from .feature_trials import centred, in_turn
 from .gain_words import tell_gains
 from .outcome import Outcome
+from .privacy import with_audit
 from .scenario import Measured, Told
 from .species_lead import band_powers, record_animals
 
@@ -50,9 +51,8 @@ class Species:
         settings, kind = (QUICK if config.quick else FULL), cell.subjects[0][0]
         numbers = np.array([int(name[1:]) for name in cell.subjects])
         notify("recording rats and humans")
-        proba, on_source, y, held = meet(settings, np.arange(settings.n_source), numbers, cell.seed, kind == "R")
-        outcome = Outcome.create(cell.subjects, BUDGETS, ARMS, proba, y)
-        return Measured(KINDS[kind], outcome.with_source(on_source, held))
+        outcome = meet(settings, np.arange(settings.n_source), numbers, cell.seed, kind == "R", cell.subjects)
+        return Measured(KINDS[kind], outcome)
 
     def tell(self, transfers: Mapping[str, Mapping[str, Any]], done: Finished) -> Told:
         told = [tell_gains(name, risk, (BUDGETS[1], BUDGETS[3]), "seconds") for name, risk in transfers.items()]
@@ -75,9 +75,9 @@ NOTES = (
 
 
 def meet(
-    settings: Settings, rats: np.ndarray, humans: np.ndarray, seed: int, relative: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Rats and humans by number: what ``run_arms`` gives, and the classes of the trials scored and held."""
+    settings: Settings, rats: np.ndarray, humans: np.ndarray, seed: int, relative: bool, names: Sequence[str]
+) -> Outcome:
+    """Humans by number, called ``names``, by what the rats of these numbers teach."""
     powers = []
     for name, numbers, n in (
         ("rat", rats, SOURCE + HELD), ("human", humans, max(BUDGETS) // 2 + TEST),
@@ -93,8 +93,9 @@ def meet(
     n_pool = max(BUDGETS) // 2
     person = Person(pool=in_turn(new[:, :, :n_pool]), test=in_turn(new[:, :, n_pool:], STRETCH))
     keys = jax.vmap(lambda i: stream_key(key, "human", i))(jnp.asarray(humans))
-    proba, on_source = run_arms(fitting, source, person, BUDGETS, keys)
-    return proba, on_source, np.asarray(person.test.y), np.asarray(source.held.y)
+    proba, on_source, told = run_arms(fitting, source, person, BUDGETS, keys)
+    outcome = Outcome.create(names, BUDGETS, ARMS, proba, np.asarray(person.test.y))
+    return with_audit(outcome.with_source(on_source, np.asarray(source.held.y)), told, person)
 
 
 @functools.lru_cache(maxsize=2)

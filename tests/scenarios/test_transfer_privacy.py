@@ -9,7 +9,7 @@ import pytest
 from neurodrift.scenarios.transfer.arms import Person
 from neurodrift.scenarios.transfer.outcome import Outcome
 from neurodrift.scenarios.transfer.page import audit_lines, risk_sections
-from neurodrift.scenarios.transfer.privacy import ARMS, audited, kept
+from neurodrift.scenarios.transfer.privacy import ARMS, audited, with_audit
 from neurodrift.scenarios.transfer.risk import risks
 
 N_PEOPLE, N_POOL, N_TEST, BUDGETS = 12, 40, 80, (0, 10, 40)
@@ -40,7 +40,7 @@ def row(found, arm, budget, attack="loss"):
 
 
 def test_members_are_the_labelled_trials_and_what_is_no_trial_is_neither():
-    member = kept(told(0, (0, 0, 0)), person(missing=5), BUDGETS)["audit/member"]
+    member = with_audit(outcome([str(i) for i in range(N_PEOPLE)]), told(0, (0, 0, 0)), person(missing=5)).member
     assert (member == 1).sum(-1).tolist() == [list(BUDGETS)] * N_PEOPLE
     assert (member == -1).sum(-1).tolist() == [[5, 5, 5]] * N_PEOPLE
     assert (member[0, 1, :10] == 1).all()
@@ -49,7 +49,7 @@ def test_members_are_the_labelled_trials_and_what_is_no_trial_is_neither():
 
 def test_the_audit_finds_what_leaks_and_nothing_of_a_decoder_that_met_nobody():
     names = [f"P{i}" for i in range(N_PEOPLE)]
-    found = audited([outcome(names)], [kept(told(1, (4.0, 0.0, 2.0)), person(), BUDGETS)])
+    found = audited([with_audit(outcome(names), told(1, (4.0, 0.0, 2.0)), person())])
     # normals 2 apart; a trial's noise has variance 2, the source's being subtracted: Phi(2 / sqrt(2 + 2))
     assert row(found, "finetuned", 40, "loss beside the source's")["area"] == pytest.approx(0.841, abs=0.03)
     assert row(found, "scratch", 40)["area"] > row(found, "finetuned", 40)["area"] > 0.6
@@ -57,16 +57,16 @@ def test_the_audit_finds_what_leaks_and_nothing_of_a_decoder_that_met_nobody():
     assert blank["area_lo"] < 0.5 < blank["area_hi"]
     assert {r["budget"] for r in found["rows"]} == {10, 40}  # none is trained on none
     assert "finetuned, 40 labelled trials, tells them (0.8" in found["sentence"]
-    blind = audited([outcome(names)], [kept(told(1, (0.0, 0.0, 0.0)), person(), BUDGETS)])
+    blind = audited([with_audit(outcome(names), told(1, (0.0, 0.0, 0.0)), person())])
     assert blind["sentence"].count("is not seen to tell them") == 4
 
 
 def test_a_person_met_twice_is_one_person():
-    once = audited([outcome("AB")], [kept(told(2, (1, 0, 1), 2), person(2), BUDGETS)])
-    cells = [kept(told(seed, (1, 0, 1), 2), person(2), BUDGETS) for seed in (2, 3)]
-    twice = audited([outcome("AB"), outcome("AB")], cells)
+    once = audited([with_audit(outcome("AB"), told(2, (1, 0, 1), 2), person(2))])
+    cells = [with_audit(outcome("AB"), told(seed, (1, 0, 1), 2), person(2)) for seed in (2, 3)]
+    twice = audited(cells)
     assert row(twice, "finetuned", 10)["n_people"] == row(once, "finetuned", 10)["n_people"] == 2
-    alone = audited([outcome("AB")], cells[1:])
+    alone = audited(cells[1:])
     areas = [row(found, "finetuned", 10)["area"] for found in (once, alone, twice)]
     assert areas[2] == pytest.approx((areas[0] + areas[1]) / 2)
 
@@ -74,16 +74,16 @@ def test_a_person_met_twice_is_one_person():
 def test_the_report_shows_the_audit_and_says_where_none_was_made():
     names = [f"P{i}" for i in range(N_PEOPLE)]
     mine = outcome(names)
-    found = risks(mine, audited([mine], [kept(told(1, (4.0, 0.0, 2.0)), person(), BUDGETS)]))
+    found = risks(mine, audited([with_audit(mine, told(1, (4.0, 0.0, 2.0)), person())]))
     json.dumps(found, allow_nan=False)
     assert audit_lines(found["audit"])[0] == ["decoder", "attack", "10 labelled", "40 labelled"]
     page = risk_sections(found, "toy")[-1][2]
     assert "told from the person&#x27;s others" in page
     assert "loss beside the source" in page
-    assert audited([mine], [{}]) is None
+    assert audited([mine]) is None
     assert "No privacy audit" in risk_sections(risks(mine), "toy")[-1][2]
 
 
 def test_arms_that_were_not_run_are_not_audited():
-    found = audited([outcome("AB", ("scratch",))], [kept(told(4, (1, 0, 1), 2), person(2), BUDGETS)])
+    found = audited([with_audit(outcome("AB", ("scratch",)), told(4, (1, 0, 1), 2), person(2))])
     assert {r["arm"] for r in found["rows"]} == {"scratch"}

@@ -23,7 +23,7 @@ def test_gains_losses_and_discrepancies_are_on_the_page():
     base = {who: 0.7 + 0.05 * rng.standard_normal(16) for who in made.GROUPS}
     rows = [
         {
-            "strategy": name, "weight": 1.0,
+            "strategy": name, "weight": weight,
             **{
                 who: {
                     "accuracy": (base[who] + points[name] + 0.002 * rng.standard_normal(16)).tolist(),
@@ -32,7 +32,7 @@ def test_gains_losses_and_discrepancies_are_on_the_page():
                 for who in made.GROUPS
             },
         }
-        for name in ("supervised", *made.PENALTIES) for _ in range(2)
+        for name, weight in made.ARMS for _ in range(2)
     ]  # fmt: skip
     table = made.table(rows)
     found = {row["strategy"]: row for row in table if row["people"] == "unseen"}
@@ -53,7 +53,8 @@ def test_gains_losses_and_discrepancies_are_on_the_page():
             "dose": dose,
         }
     )
-    assert "MMD: MMD² x 0.50" in text
+    assert "MMD, 0.3: MMD² x 0.50" in text
+    assert "at least four seeds of five with: MMD, 0.3 (x 0.50), MMD, 3 (x 0.50). *People never" in text
     assert "gains (+" in text
     assert "loses (-" in text
     assert "--seeds 2 --page docs/results/domain_invariance.md" in text

@@ -8,7 +8,16 @@ import pytest
 from neurodrift.adaptation.contract import Trials
 from neurodrift.adaptation.decoders.feature_net import FeatureNet
 from neurodrift.scenarios.transfer.alignments import Euclidean, Standardised, aligned, mean_moments, running
-from neurodrift.scenarios.transfer.arms import ARMS, Fitting, Person, make_source, repeated, run_audited, tuned_as
+from neurodrift.scenarios.transfer.arms import (
+    ARMS,
+    Fitting,
+    Person,
+    balanced,
+    make_source,
+    repeated,
+    run_arms,
+    tuned_as,
+)
 from neurodrift.scenarios.transfer.measures import score
 from neurodrift.sim.errors import InputError
 
@@ -47,7 +56,7 @@ def new():
 
 @pytest.fixture(scope="module")
 def answers(source, new):
-    return run_audited(fitting(), source, new, BUDGETS, jax.random.split(jax.random.key(1), 5))
+    return run_arms(fitting(), source, new, BUDGETS, jax.random.split(jax.random.key(1), 5))
 
 
 def test_the_audit_asks_the_decoders_that_answer_about_every_trial(new, answers):
@@ -93,7 +102,7 @@ def test_a_checkpoint_is_a_source_that_people_lend_their_scale_alone(source):
 def test_from_scratch_may_follow_the_scale_too(source, answers, new):
     """A person whose offset moves after the labelled trials: the running mean takes it in, the labelled trials' not."""
     moved = new.test._replace(x=new.test.x + 3.0)
-    found = run_audited(fitting(), source, new._replace(test=moved), BUDGETS, jax.random.split(jax.random.key(1), 5))
+    found = run_arms(fitting(), source, new._replace(test=moved), BUDGETS, jax.random.split(jax.random.key(1), 5))
     assert accuracy(found, new, "scratch_aligned", 20) > accuracy(found, new, "scratch", 20) + 0.05
 
 
@@ -126,18 +135,14 @@ def test_no_arm_but_the_oracle_knows_what_comes_after(source, new, answers):
     later = new.test._replace(
         x=new.test.x.at[:, half:].set(7.0), y=new.test.y.at[:, half:].set(1 - new.test.y[:, half:])
     )
-    other, *_ = run_audited(
-        fitting(), source, new._replace(test=later), BUDGETS, jax.random.split(jax.random.key(1), 5)
-    )
+    other, *_ = run_arms(fitting(), source, new._replace(test=later), BUDGETS, jax.random.split(jax.random.key(1), 5))
     np.testing.assert_array_equal(other[:, :, :5, :half], answers[0][:, :, :5, :half])
     assert not np.array_equal(other[:, :, 5, :half], answers[0][:, :, 5, :half])
 
 
 def test_labels_beyond_the_budget_change_nothing(source, new, answers):
     flipped = new.pool._replace(y=new.pool.y.at[:, 4:].set(1 - new.pool.y[:, 4:]))
-    other, *_ = run_audited(
-        fitting(), source, new._replace(pool=flipped), BUDGETS, jax.random.split(jax.random.key(1), 5)
-    )
+    other, *_ = run_arms(fitting(), source, new._replace(pool=flipped), BUDGETS, jax.random.split(jax.random.key(1), 5))
     np.testing.assert_array_equal(other[:, :2, :5], answers[0][:, :2, :5])
     assert not np.array_equal(other[:, 2, :5], answers[0][:, 2, :5])
 
@@ -176,3 +181,10 @@ def test_the_feature_network_computes_what_numpy_does_and_learns():
     np.testing.assert_allclose(net.apply(variables, jnp.asarray(x)), wanted, atol=1e-5)
     with pytest.raises(InputError, match="wanted 1, 1 and 2 or more"):
         FeatureNet.create(3, 2, 1)
+
+
+def test_balanced_weights_add_up_to_the_same_in_each_class():
+    trials = Trials(jnp.zeros((6, 1, 1)), jnp.asarray([0, 0, 0, 1, 0, 2]), jnp.asarray([1.0, 1.0, 1.0, 1.0, 0.0, 2.0]))
+    found = balanced(trials, 3)
+    np.testing.assert_allclose(found.weight, [2 / 3, 2 / 3, 2 / 3, 2.0, 0.0, 2.0], rtol=1e-6)
+    np.testing.assert_allclose(balanced(trials, 4).weight[4], 0.0)  # a class that nobody has is no division by zero

@@ -118,6 +118,5 @@ def test_depth_follows_the_effect_site_and_every_sensor_sees_the_same_patients()
 @pytest.mark.slow
 def test_a_dry_sensor_in_the_same_place_gains_by_known_patients():
     known, new = np.arange(500, 504), np.arange(3)
-    proba, _, y, _ = meet(QUICK, known, new, 0, "dry, forehead")
-    found = Outcome.create("ABC", BUDGETS, ARMS, proba, y, "balanced_accuracy")
+    found = meet(QUICK, known, new, 0, "dry, forehead", "ABC")
     assert found.of("finetuned")[:, 1].mean() > found.of("scratch")[:, 1].mean() + 0.05
