@@ -35,10 +35,11 @@ Grid = tuple[tuple[str, tuple[Any, ...], str], ...]
 Score = Callable[[Any, str], float]
 GRIDS: dict[str, Grid] = {
     "seizure": (
-        ("start", (10.0, 30.0, 100.0), "aligned"),
-        ("scratch_epochs", (60, 200), "scratch_aligned"),
-        ("tuned_rate", (3e-4, 1e-3), "finetuned"),
-        ("tuned_epochs", (20, 60), "finetuned"),
+        ("start", (10.0, 30.0, 100.0, 300.0), "aligned"),
+        ("scratch_rate", (1e-3, 3e-3, 1e-2), "scratch_aligned"),
+        ("scratch_epochs", (20, 60, 200), "scratch_aligned"),
+        ("tuned_rate", (1e-4, 3e-4, 1e-3), "finetuned"),
+        ("tuned_epochs", (6, 20, 60), "finetuned"),
     ),
     "sleep": (
         ("weight", (75.0, 150.0, 300.0), "aligned"),

@@ -5,7 +5,7 @@
 Simulated motor imagery, 31 channels, 3 s at 83 Hz, 60 trials a person. Each seed divides the same people anew,
 with other first weights and another order of trials. A person never seen is aligned by their first 20 windows, without
 labels, and decoded on the other 40; "refitted" has the readout recalibrated on the 20 with their labels. Settings were
-chosen with --choose, on another population; the table is of people that nothing was chosen on.
+set by hand on another population, which --choose shows; the table is of people that nothing was chosen on.
 """
 
 import argparse
@@ -196,9 +196,9 @@ def page(rows: dict[str, dict[str, Any]], shape: tuple[int, ...]) -> str:
 Simulated. EEGNet-8,2 trained on many virtual people, and what is left of it when it is distilled, pruned and put into
 8-bit integers, on {n_held} people not trained on, {n_seeds} times over with the same {N_PEOPLE} people divided anew.
 Motor imagery, left against right, 31 channels, 3 s at 83 Hz. A person is aligned by their first {N_CALIBRATION}
-windows, without labels, and decoded on 40 others. Nothing was chosen on these people; settings were, on another
-population (`--choose`). Intervals are over people, of whom each counts once: the mean over the repetitions that held
-them out.
+windows, without labels, and decoded on 40 others. Nothing was chosen on these people; settings were set by hand on
+another population, which `--choose` shows. Intervals are over people, of whom each counts once: the mean over the
+repetitions that held them out.
 
 ## Verdict
 

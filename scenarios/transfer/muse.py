@@ -48,7 +48,17 @@ def read(file: Path, band: tuple[float, float], span: tuple[float, float]) -> Se
     except (OSError, ValueError, StopIteration, IndexError) as error:
         raise InputError(f"{file} can't be read ({error}); {WANTED}") from error
     onsets = np.flatnonzero(marker > 0)
-    return epochs(1e-6 * table[:, columns].T, onsets, marker[onsets] - 1, band, span)
+    if not len(onsets) or not np.isfinite(table[:, columns]).all():
+        raise InputError(
+            f"{file} has {len(onsets)} markers and {int((~np.isfinite(table[:, columns])).sum())} values that are not "
+            "finite: wanted a recording with markers and without gaps; take the file out of the folder"
+        )
+    found = epochs(1e-6 * table[:, columns].T, onsets, marker[onsets] - 1, band, span)
+    if not len(found.y):
+        raise InputError(
+            f"{file} has no trial of {len(onsets)} below {1e6 * REJECT:g} uV peak to peak: take it out of the folder"
+        )
+    return found
 
 
 def epochs(

@@ -18,8 +18,8 @@ SMOOTH, THRESHOLD = 5, 0.9  # a flag is up where the mean probability over so ma
 NONE_SEEN = 3.689  # the mean of a Poisson count that is none in 2.5 % of cases: -ln .025
 COUNTS = ("detected", "seizures", "false", "hours", "delay")
 PATIENTS = (
-    "{n} seizures, {hours:.1f} h outside them. Beside it: 97 % of 67 seizures, median delay 5 s, .6 false alarms in 24 "
-    "h, of patient-specific detectors on intracranial recordings."
+    "{n} seizures, {hours:.1f} h outside them. Beside it: 97 % of 67 seizures, median delay 5 s (here: means), .6 "
+    "false alarms in 24 h, of patient-specific detectors on intracranial recordings."
 )
 SEGMENTS = (
     "{n} ictal segments, detected where a flag is up in any of their 23 s, and {hours:.1f} h of others; a segment has "
@@ -62,7 +62,7 @@ def detection_table(
                 UNDEFINED if segments else _text(delay, 1), _text(alarms(mine["false"], mine["hours"], weights), 1),
             ])  # fmt: skip
     n, hours = int(counts["seizures"][:, 0, 0].sum()), counts["hours"][:, 0, 0].sum()
-    heads = ("labelled seconds", "arm", "sensitivity, %", "delay, s", "false alarms in 24 h")
+    heads = ("labelled seconds", "arm", "sensitivity, %", "mean delay, s", "false alarms in 24 h")
     caption = SEGMENTS if segments else PATIENTS
     return Table(f"Detections: {name}", heads, rows, caption.format(n=n, hours=hours))
 

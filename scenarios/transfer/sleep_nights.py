@@ -8,6 +8,7 @@ import numpy as np
 
 from ...sim.errors import InputError
 
+N_STAGES = 5  # wake, N1, N2, N3, REM
 AROUND = 60  # epochs of wake kept before and after sleep, half an hour
 
 
@@ -33,7 +34,16 @@ def _read(folder: str) -> dict[str, tuple[Night, Night]]:
         raise InputError(
             f"--data is '{folder}', with two nights of {len(pairs)} people; wanted SC4ssNE0.npz of three people or more"
         )
-    return {name: (_night(files[0]), _night(files[1])) for name, files in pairs.items()}
+    found = {name: (_night(files[0]), _night(files[1])) for name, files in pairs.items()}
+    widths = {name: {night.x.shape[1] for night in nights} for name, nights in found.items()}
+    first = next(iter(widths))
+    for name, width in widths.items():
+        if width != widths[first] or len(width) > 1:
+            raise InputError(
+                f"--data: {name} has {sorted(width)} features, {first} {sorted(widths[first])}: wanted the same "
+                "features of everybody"
+            )
+    return found
 
 
 def _night(file: Path) -> Night:
@@ -44,6 +54,14 @@ def _night(file: Path) -> Night:
         raise InputError(
             f"{file} is no night ({error}); wanted an npz file with X (n_epochs, n_features) and y"
         ) from error
+    alike = x.ndim == 2 and y.shape == x.shape[:1] and len(y) > 0
+    if not (alike and np.isfinite(x).all() and ((y >= 0) & (y < N_STAGES)).all()):
+        raise InputError(
+            f"{file} has X {x.shape} and y {y.shape}: wanted X (n_epochs, n_features), all finite, and y (n_epochs,) "
+            f"of stages 0 to {N_STAGES - 1}"
+        )
     asleep = np.flatnonzero(y > 0)
+    if not len(asleep):
+        raise InputError(f"{file} has no epoch of sleep among {len(y)}: take the person out of the folder")
     kept = slice(max(asleep[0] - AROUND, 0), asleep[-1] + AROUND + 1)
     return Night(x[kept], y[kept])

@@ -55,7 +55,8 @@ def told(risk: Mapping[str, Any], recorded: bool) -> Told:
     for budget in (risk["budgets"][1], last) if "finetuned" in risk["arms"] else ():
         gain = interval_of(find(risk, "finetuned", budget), "gain")
         clauses = [f"{points(gain)} over from scratch", *compared(risk, "finetuned", budget)]
-        sentences.append(f"Fine-tuned with {budget} labelled epochs, hundredths of kappa: {'; '.join(clauses)}.")
+        who = ", in all ten, of whom five chose the settings" if recorded else ""
+        sentences.append(f"Fine-tuned with {budget} labelled epochs{who}, hundredths of kappa: {'; '.join(clauses)}.")
     notes = (SCALE, ARMS_NOTE, *(RECORDED_NOTES if recorded else SIMULATED_NOTES))
     first = sentences[0] if sentences else "No causal arm was run."
     return Told(first, sentences[1:], [parts_table(risk)] if recorded else [], notes)
