@@ -99,7 +99,7 @@ def test_the_calibrated_checkpoint_is_read_again_and_says_what_it_is(told):
         (["--start", "CHECKPOINT", "--trials", "5"], "--trials is 5: wanted 10 or 20"),
         (["--start", "CHECKPOINT", "--layers", "some"], "--layers is 'some': wanted one of decay"),
         (["--start", "CHECKPOINT", "--out", "nowhere/x"], "there is no folder nowhere"),
-        (["--start", "absent"], "absent.json cannot be read"),
+        (["--start", "absent"], "there is no checkpoint 'absent' here"),
         (["my.edf", "--tmin", "3", "--tmax", "2"], "wanted tmin before tmax"),
         (["embedded:eegmmidb-S007", "--start", "CHECKPOINT", "--trials", "60"], "has 45 trials but --trials is 60"),
         (["embedded:p01", "--start", "CHECKPOINT"], "the checkpoint"),
