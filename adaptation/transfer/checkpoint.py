@@ -36,8 +36,8 @@ def save_checkpoint(path: Path | str, variables: Variables, card: Card) -> Path:
     weights, facts = _files(path)
     tensors = {name: np.ascontiguousarray(value) for name, value in named(variables).items()}
     data = save(tensors, metadata={"format": "neurodrift"})
-    _write(weights, data)
-    _write(facts, card.dumps(hashlib.sha256(data).hexdigest()).encode())
+    write_whole(weights, data)
+    write_whole(facts, card.dumps(hashlib.sha256(data).hexdigest()).encode())
     return weights
 
 
@@ -129,7 +129,8 @@ def _read_card(facts: Path) -> tuple[Card, str]:
     return card, str(found.get("weights_sha256"))
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes) -> None:
+    """The file whole or not at all; InputError where the folder cannot be written."""
     try:
         handle, temporary = tempfile.mkstemp(prefix=".unfinished-", dir=path.parent)
     except OSError as error:

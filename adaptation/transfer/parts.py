@@ -1,7 +1,6 @@
 """Pretraining that survives an interruption: what training goes on from is kept after every round, or every epoch."""
 
-import os
-import tempfile
+import io
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +11,10 @@ import numpy as np
 from jax import Array
 
 from ..contract import Trials, Variables
+from .checkpoint import write_whole
 from .loop import Carry, Notify, Plan, Pretrained, Work, begin, rounds
+
+HISTORY = "history/"
 
 
 class Parts(NamedTuple):
@@ -34,12 +36,10 @@ def train_in_parts(
     given = isinstance(work.people, Trials)
     parted = plan._replace(epochs=1, rounds=plan.rounds * plan.epochs) if given else plan
     carry = begin(work, start, key)
-    history = jax.eval_shape(lambda c: rounds(work, c, key, jnp.arange(1), parted)[1], carry)
-    told: dict[str, Array] = {name: jnp.zeros(0, leaf.dtype) for name, leaf in history.items()}
-    done, carry, told = _read(parts, carry, told)
+    done, carry, told = _read(parts, carry)
     for number in range(done, parted.rounds):
         carry, new = rounds(work, carry, key, jnp.asarray([number]), parted, notify)
-        told = {name: jnp.concatenate([told[name], new[name]]) for name in told}
+        told = {name: jnp.concatenate([told[name], values]) if name in told else values for name, values in new.items()}
         if number + 1 < parted.rounds:
             _write(parts, number + 1, carry, told)
     parts.file.unlink(missing_ok=True)
@@ -48,24 +48,24 @@ def train_in_parts(
 
 def _write(parts: Parts, done: int, carry: Carry, told: dict[str, Array]) -> None:
     leaves = {f"leaf{i}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(carry))}
-    history = {f"history/{name}": np.asarray(values) for name, values in told.items()}
-    handle, name = tempfile.mkstemp(dir=parts.file.parent, prefix=parts.file.name)
-    with os.fdopen(handle, "wb") as file:
-        np.savez(file, seal=np.asarray(parts.seal), done=np.asarray(done), **leaves, **history)  # type: ignore[arg-type]
-    os.replace(name, parts.file)
+    history = {HISTORY + name: np.asarray(values) for name, values in told.items()}
+    buffer = io.BytesIO()
+    np.savez(buffer, seal=np.asarray(parts.seal), done=np.asarray(done), **leaves, **history)  # type: ignore[arg-type]
+    write_whole(parts.file, buffer.getvalue())
 
 
-def _read(parts: Parts, carry: Carry, told: dict[str, Array]) -> tuple[int, Carry, dict[str, Array]]:
+def _read(parts: Parts, carry: Carry) -> tuple[int, Carry, dict[str, Array]]:
     leaves, tree = jax.tree.flatten(carry)
     try:
         with np.load(parts.file, allow_pickle=False) as found:
             if str(found["seal"]) != parts.seal:
-                return 0, carry, told
+                return 0, carry, {}
             kept = [jnp.asarray(found[f"leaf{i}"]) for i in range(len(leaves))]
-            history = {name: jnp.asarray(found[f"history/{name}"]) for name in told}
+            names = [name for name in found.files if name.startswith(HISTORY)]
+            told = {name.removeprefix(HISTORY): jnp.asarray(found[name]) for name in names}
             done = int(found["done"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return 0, carry, told
+        return 0, carry, {}
     if [leaf.shape for leaf in kept] != [leaf.shape for leaf in leaves]:
-        return 0, carry, told
-    return done, jax.tree.unflatten(tree, kept), history
+        return 0, carry, {}
+    return done, jax.tree.unflatten(tree, kept), told

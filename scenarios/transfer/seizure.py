@@ -15,7 +15,7 @@ from ..contract import Cell, Notify, RunConfig
 from ..own import Finished, cells_of, people
 from .alignments import Standardised
 from .arms import ARMS, Fitting, Person, Source, make_source, run_arms, tuned_as
-from .feature_trials import centred, with_context
+from .feature_trials import as_trials, centred, with_context
 from .outcome import Outcome
 from .privacy import with_audit
 from .risk import find, interval_of
@@ -23,7 +23,7 @@ from .scenario import Measured, Told
 from .seizure_detections import detection_table, detections
 from .seizure_patients import Recorded, record_patients
 from .seizure_segments import N_GROUPS, groups, person_of
-from .seizure_trials import balanced_pool, everything
+from .seizure_trials import balanced_pool
 from .verdict import OPEN, beside, compared, points
 
 CONTEXT = (3,)  # s whose causal means are features too
@@ -160,8 +160,8 @@ def met(
     seizing, impending = (a[:, n_pool:] for a in (new.seizing, new.impending))
     person = Person(
         pool=balanced_pool(x[:, :n_pool], new.seizing[:, :n_pool], new.impending[:, :n_pool], max(BUDGETS)),
-        test=everything(x[:, n_pool:], seizing),
-        scale=everything(x[:, :SCALE_S], new.seizing[:, :SCALE_S]),
+        test=as_trials(x[:, n_pool:], seizing),
+        scale=as_trials(x[:, :SCALE_S], new.seizing[:, :SCALE_S]),
     )
     y = np.where(impending & ~seizing, -1, seizing)
     outcome, proba = answered(fitting, source, person, names, numbers, key, y)
@@ -200,6 +200,6 @@ def trained(known: Recorded, scaled: Any, settings: Settings, key: Any) -> tuple
         alignment=Standardised(start=settings.start, most=float(SCALE_S)),
         balanced=True,
     )
-    scale = everything(x[:, :SCALE_S], known.seizing[:, :SCALE_S])
+    scale = as_trials(x[:, :SCALE_S], known.seizing[:, :SCALE_S])
     kept = trials._replace(weight=trials.weight * ~held)
     return fitting, make_source(fitting, kept, jax.tree.map(lambda a: a[:, held], trials), key, scale)

@@ -10,8 +10,8 @@ import numpy as np
 
 from ...sim.errors import InputError
 from .arms import Person
+from .feature_trials import as_trials
 from .seizure_patients import features
-from .seizure_trials import everything
 
 SETS = ("S", "Z", "O", "N", "F")  # ictal first; healthy with eyes open and closed, and between seizures twice
 SFREQ = 173.61  # Hz
@@ -52,9 +52,9 @@ def person_of(found: Groups, n_labels: int, seed: int) -> tuple[Person, np.ndarr
     seizing = np.stack([np.repeat(found.ictal[half:][order], n_seconds) for order in orders])
     told = np.tile(np.repeat(ictal, n_seconds), (n_groups, 1))
     person = Person(
-        pool=everything(first[:, place[:, 0], place[:, 1]], np.tile(labels, (n_groups, 1))),
-        test=everything(tested, seizing),
-        scale=everything(first.reshape(n_groups, half * n_seconds, -1), told),
+        pool=as_trials(first[:, place[:, 0], place[:, 1]], np.tile(labels, (n_groups, 1))),
+        test=as_trials(tested, seizing),
+        scale=as_trials(first.reshape(n_groups, half * n_seconds, -1), told),
     )
     return person, seizing.reshape(n_groups, half, n_seconds)
 

@@ -1,15 +1,9 @@
-"""Seconds of features as trials: all of them, or as many ictal as others to be labelled."""
+"""Seconds of features as trials to be labelled: as many ictal as others."""
 
 import jax.numpy as jnp
 import numpy as np
 
 from ...adaptation.contract import Trials
-
-
-def everything(x: np.ndarray, seizing: np.ndarray) -> Trials:
-    """All seconds x (n_patients, n_seconds, n_features) as trials."""
-    y = jnp.asarray(seizing, jnp.int32)
-    return Trials(jnp.asarray(x, jnp.float32)[..., None], y, jnp.ones(y.shape))
 
 
 def balanced_pool(x: np.ndarray, seizing: np.ndarray, impending: np.ndarray, n: int) -> Trials:
