@@ -64,18 +64,18 @@ def mean_of(outcome: Outcome, arm: str) -> float:
 
 def seizures() -> Score:
     """Both models, six new patients each, known ones of other numbers too."""
-    full, numbers = seizure.FULL, FIRST + np.arange(N)
+    minutes, numbers = seizure.LONG, FIRST + np.arange(N)
     recorded = [
         (
-            record_patients(model, FIRST + np.arange(full.n_source), SEED, full.minutes, False),
-            record_patients(model, numbers, SEED, full.pool + full.test, True),
+            record_patients(model, FIRST + np.arange(seizure.FULL.n_source), SEED, minutes.known, False),
+            record_patients(model, numbers, SEED, minutes.pool + minutes.test, True),
         )
         for model in MODELS
     ]
     names, key = tuple(str(n) for n in numbers), jax.random.key(SEED)
 
     def score(settings: Any, arm: str) -> float:
-        found = [seizure.met(known, new, names, numbers, settings, key)[0] for known, new in recorded]
+        found = [seizure.met(known, new, names, numbers, settings, minutes.pool, key)[0] for known, new in recorded]
         return float(np.mean([mean_of(outcome, arm) for outcome in found]))
 
     return score

@@ -30,7 +30,7 @@ from neurodrift.adaptation.preprocessing import Preprocessing
 from neurodrift.adaptation.transfer.discrepancy import between_people, features_of
 from neurodrift.adaptation.transfer.domains import align_people
 from neurodrift.adaptation.transfer.pretrain import pretrain_with_history
-from neurodrift.adaptation.transfer.strategies import strategy
+from neurodrift.adaptation.transfer.strategies import STRATEGIES, strategy
 from neurodrift.scenarios import simulated
 from neurodrift.scenarios.people import VirtualPeople
 from neurodrift.scenarios.statistics import bootstrap, paired_wilcoxon, resample
@@ -99,8 +99,9 @@ def accuracies(decoder: Any, variables: Any, people: Trials) -> jax.Array:
 
 def run(here: World, decoder: EEGNet, name: str, weight: float, seed: int, epochs: int) -> dict[str, Any]:
     """One training, and what it is worth."""
+    rule = strategy(name, None if STRATEGIES[name].weight is None else weight)
     found = pretrain_with_history(
-        decoder, here.source, stream_key(jax.random.key(seed), "network"), strategy=strategy(name, weight),
+        decoder, here.source, stream_key(jax.random.key(seed), "network"), strategy=rule,
         unlabelled=here.target, epochs=epochs,
     )  # fmt: skip
     row: dict[str, Any] = {"strategy": name, "weight": weight, "seed": seed}

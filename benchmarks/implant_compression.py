@@ -212,7 +212,7 @@ Percent, 95 % bootstrap interval over people; chance is 50. *against the teacher
 paired. *refitted*: the readout recalibrated on the {N_CALIBRATION} windows with their labels. *bytes*: what a file
 holds, without the user's alignment, which is folded in; *times*: fewer than the teacher's. *operations*:
 multiply-accumulates a window. *latency*: ms from a window to its logits on the machine that made this page, median
-(99th percentile), which had other work too; of a pruned decoder the same as without. Integers run in its float units,
+(99th percentile), with nothing else at work; of a pruned decoder the same as without. Integers run in its float units,
 so this tells nothing of an implant's time.
 
 |  | accuracy | against the teacher | refitted | bytes | times | operations | latency |

@@ -1,4 +1,4 @@
-"""How the network on features is trained from scratch, on many and on: settings that simulated transfers choose."""
+"""How the network on features is trained from scratch, on many and on: settings that transfers choose."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,8 @@ from .arms import Fitting, tuned_as
 
 
 class Settings(NamedTuple):
-    """n_source individuals, epochs and steps of training; start, most: see :class:`.alignments.Alignment`."""
+    """n_source individuals, epochs and steps of training; start, most: see :class:`.alignments.Alignment`;
+    balanced: see :class:`.arms.Fitting`."""
 
     n_source: int = 12
     source_epochs: int = 60
@@ -18,6 +19,7 @@ class Settings(NamedTuple):
     tuned_rate: float = 1e-3
     start: float = 10.0
     most: float = 200.0
+    balanced: bool = False
 
     def fitting(self, n_features: int, n_classes: int) -> Fitting:
         """A hidden layer of 16 on features that are standardised for each individual."""
@@ -27,4 +29,5 @@ class Settings(NamedTuple):
             source=tuned_as(net, epochs=self.source_epochs, batch_size=64),
             tuned=tuned_as(net, epochs=self.tuned_epochs, batch_size=16, learning_rate=self.tuned_rate),
             alignment=Standardised(start=self.start, most=self.most),
+            balanced=self.balanced,
         )

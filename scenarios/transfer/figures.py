@@ -8,6 +8,8 @@ import numpy as np
 from ..report.draw import FROZEN, ORACLE, PALETTE, Draw, numbers, svg
 
 MAX_PANELS = 4
+DODGE = 0.05
+"""Between neighbouring arms, in budgets."""
 Drawing = tuple[tuple[float, float], Draw]
 
 
@@ -31,19 +33,21 @@ def courses_drawing(risk: Mapping[str, Any], budget_unit: str) -> Drawing:
         left, right = canvas.subplots(1, 2)
         canvas.subplots_adjust(left=0.06, right=0.87, top=0.92, bottom=0.14, wspace=0.22)
         arms, budgets = list(risk["arms"]), list(risk["budgets"])
-        at = np.arange(len(budgets))
-        for arm in arms:
+        labelled = [i for i, budget in enumerate(budgets) if budget > 0]
+        for k, arm in enumerate(arms):
             rows = [row for row in risk["rows"] if row["arm"] == arm]
+            # beside one another: arms that are equal would hide each other
+            at = np.arange(len(budgets)) + DODGE * (k - (len(arms) - 1) / 2)
             look = style(arm, arms)
-            _line(left, at, rows, "value", 1.0, look, arm)
+            _line(left, at, rows, "value", 1.0, look, arm.replace("_", " "))
             if arm not in ("scratch", "oracle"):
                 _line(right, at, rows, "gain", 100.0, look, None)
         right.axhline(0, color=style("scratch", arms)["color"] if "scratch" in arms else "#999999", linewidth=1.2)
-        left.set_title(risk["measure_title"])
+        left.set_title(risk["measure_title"][:1].upper() + risk["measure_title"][1:])
         right.set_title("Gain over scratch, points")
-        for ax in (left, right):
-            ax.set_xticks(at, [str(b) for b in budgets])
-            ax.set_xlim(-0.2, len(budgets) - 0.8)
+        for ax, shown in ((left, range(len(budgets))), (right, labelled or range(len(budgets)))):
+            ax.set_xticks(list(shown), [str(budgets[i]) for i in shown])
+            ax.set_xlim(shown[0] - 0.3, shown[-1] + 0.3)
             ax.set_xlabel(budget_unit)
         canvas.legend(*left.get_legend_handles_labels(), loc="upper left", bbox_to_anchor=(0.88, 0.93))
 
@@ -53,7 +57,7 @@ def courses_drawing(risk: Mapping[str, Any], budget_unit: str) -> Drawing:
 def _line(ax: Any, at: np.ndarray, rows: list, name: str, factor: float, look: Mapping[str, Any], label: Any) -> None:
     value, low, high = (factor * numbers([row.get(name + end) for row in rows]) for end in ("", "_lo", "_hi"))
     ax.plot(at, value, label=label, marker="o", markersize=3, **look)
-    ax.fill_between(at, low, high, color=look["color"], alpha=0.13, linewidth=0)
+    ax.vlines(at, low, high, color=look["color"], alpha=0.7, linewidth=1.1)
 
 
 def people(risk: Mapping[str, Any], key: str, budget_unit: str) -> str:

@@ -21,12 +21,16 @@ def tell_gains(name: str, risk: Mapping[str, Any], budgets: Sequence[int], unit:
     return [*out, *needed_sentence(name, risk, unit)]
 
 
+def median_of(needed: Mapping[str, Any], budgets: Sequence[int]) -> str:
+    """The labels that half of all people need, where they are among those tried."""
+    return f"{needed['median']:g}" if needed["median"] is not None else f"more than {max(budgets)}"
+
+
 def needed_sentence(name: str, risk: Mapping[str, Any], unit: str) -> list[str]:
     """Labels until half of all people are within 5 % of their oracle, of every arm in one sentence."""
     told = []
     for one in risk["needed"]:
-        median = f"{one['median']:g}" if one["median"] is not None else f"more than {max(risk['budgets'])}"
-        told.append(f"{one['arm']} {median} (never {one['never']} of {one['n_people']})")
+        told.append(f"{one['arm']} {median_of(one, risk['budgets'])} (never {one['never']} of {one['n_people']})")
     return [f"{name}, labelled {unit} until half are within 5 % of the oracle: {', '.join(told)}."] if told else []
 
 

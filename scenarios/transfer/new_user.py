@@ -31,7 +31,7 @@ from .outcome import Outcome
 from .privacy import with_audit
 from .risk import find, interval_of
 from .scenario import Measured, Table, Told
-from .verdict import beside, points
+from .verdict import beside, compared, points
 
 MONTAGE, SFREQ, DECODER_SFREQ, SECONDS = "10-10-31", 250.0, 125.0, 3.0
 CHANNELS = tuple(f"{row}{column}" for row in ("FC", "C", "CP") for column in ("5", "3", "1", "z", "2", "4", "6"))
@@ -119,19 +119,12 @@ class NewUser:
                     continue
                 tuned = find(risk, "finetuned", budget)
                 gain = interval_of(tuned, "gain")
-                beside = [
-                    f"{points(interval_of(tuned, over))} over {what}"
-                    for over, what in (
-                        ("over_scratch_aligned", "from scratch that follows the scale too"),
-                        ("over_aligned", "the source aligned without labels"),
-                    )
-                    if tuned[over] is not None
+                clauses = [
+                    f"{name}, {budget} trials: fine-tuned {points(gain)} points over from scratch",
+                    *compared(risk, "finetuned", budget),
+                    f"{100 * tuned['negative']:.0f} % of people are more than a point below from scratch",
                 ]
-                sentences.append(
-                    f"{name}, {budget} trials: fine-tuned {points(gain)} points over from scratch"
-                    f"{''.join(', ' + part for part in beside)}; {100 * tuned['negative']:.0f} % of people lose more "
-                    "than a point."
-                )
+                sentences.append("; ".join(clauses) + ".")
                 rows.append([f"{name}, {budget} trials", points(gain)])
             sentences += _adapting(name, risk)
         rows += [["published", f"{gain:+.1f}"] for gain in PUBLISHED]

@@ -7,6 +7,7 @@ from typing import Any
 from ..report.html import cells_state, figure, page, provenance, verdict_box
 from ..report.text import UNDEFINED, number
 from .figures import courses, people
+from .gain_words import median_of
 from .risk import OVER
 
 HEADS = {
@@ -27,7 +28,7 @@ SIGNED = (*OVER, "cvar10", "worst")
 HUNDREDTHS = (*SIGNED, "negative", "negative_5pp", "forgetting")
 COURSES = (
     "Left: mean over people by labelled trials of the person; right: difference from the same person trained from "
-    "scratch on the same trials. Bands: 95 % bootstrap interval over people."
+    "scratch on the same trials. Upright lines: 95 % bootstrap interval over people."
 )
 SHARES = (
     "Brackets: 95 % bootstrap interval over people; of shares of people the exact one (Clopper and Pearson). The worst "
@@ -103,14 +104,11 @@ def needed(risk: Mapping[str, Any], budget_unit: str) -> str:
 
 def needed_lines(risk: Mapping[str, Any], budget_unit: str) -> list[str]:
     """A sentence for each arm."""
-    out = []
-    for one in risk["needed"]:
-        median = f"{one['median']:g}" if one["median"] is not None else f"more than {max(risk['budgets'])}"
-        out.append(
-            f"{one['arm']}: median {median} {budget_unit}; {one['never']} of {one['n_people']} people never within "
-            "what was tried."
-        )
-    return out
+    return [
+        f"{one['arm']}: median {median_of(one, risk['budgets'])} {budget_unit}; {one['never']} of {one['n_people']} "
+        "people never within what was tried."
+        for one in risk["needed"]
+    ]
 
 
 def audit(risk: Mapping[str, Any]) -> str:

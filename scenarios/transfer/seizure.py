@@ -8,13 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...adaptation.decoders.feature_net import FeatureNet
 from ...sim.keys import stream_key
 from ...sim.tasks.seizures import MODELS
 from ..contract import Cell, Notify, RunConfig
 from ..own import Finished, cells_of, people
-from .alignments import Standardised
-from .arms import ARMS, Fitting, Person, Source, make_source, run_arms, tuned_as
+from .arms import ARMS, Fitting, Person, Source, make_source, run_arms
+from .feature_fitting import Settings
 from .feature_trials import as_trials, centred, with_context
 from .outcome import Outcome
 from .privacy import with_audit
@@ -33,24 +32,21 @@ GOAL = 0.15
 SEGMENTS = "Bonn's segments"
 
 
-class Settings(NamedTuple):
-    """n_source patients of each model, of ``minutes``; of a new one ``pool`` minutes may be labelled and ``test`` are
-    watched; start: seconds that the source's scale counts beside the patient's. The rest trains."""
+class Minutes(NamedTuple):
+    """How long a known patient is recorded; of a new one, what may be labelled and what is watched."""
 
-    n_source: int = 12
-    minutes: float = 20.0
-    pool: float = 20.0
-    test: float = 30.0
-    source_epochs: int = 40
-    scratch_epochs: int = 60
-    tuned_epochs: int = 20
-    scratch_rate: float = 1e-2
-    tuned_rate: float = 1e-4
-    start: float = 100.0
+    known: float
+    pool: float
+    test: float
 
 
-FULL = Settings()
-QUICK = Settings(n_source=3, minutes=10.0, pool=10.0, test=8.0, source_epochs=20, scratch_epochs=30, tuned_epochs=10)
+LONG, SHORT = Minutes(known=20.0, pool=20.0, test=30.0), Minutes(known=10.0, pool=10.0, test=8.0)
+FULL = Settings(
+    source_epochs=40, scratch_epochs=60, tuned_epochs=20, scratch_rate=1e-2, tuned_rate=1e-4, start=100.0,
+    most=float(SCALE_S), balanced=True,
+)  # fmt: skip
+QUICK = FULL._replace(n_source=3, source_epochs=20, scratch_epochs=30, tuned_epochs=10)
+"""n_source is of each model; start and most are seconds."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,22 +65,24 @@ class Seizures:
         return cells_of(config, *names)
 
     def run(self, config: RunConfig, cell: Cell, notify: Notify) -> Measured:
-        settings = QUICK if config.quick else FULL
+        settings, minutes = (QUICK, SHORT) if config.quick else (FULL, LONG)
         root = stream_key(jax.random.key(0), "transfer_seizure", cell.seed)
         if config.data is not None:
-            return self._segments(config.data, cell, notify, settings, stream_key(root, "bonn"))
+            return self._segments(config.data, cell, notify, settings, minutes, stream_key(root, "bonn"))
         model = next(m for m in MODELS if m[0].upper() == cell.subjects[0][0])
         numbers = np.array([int(name[1:]) for name in cell.subjects])
         notify(f"recording {model} patients")
-        known = record_patients(model, np.arange(settings.n_source), 0, settings.minutes, False)
-        new = record_patients(model, numbers, cell.seed, settings.pool + settings.test, True)
+        known = record_patients(model, np.arange(settings.n_source), 0, minutes.known, False)
+        new = record_patients(model, numbers, cell.seed, minutes.pool + minutes.test, True)
         notify(f"detecting seizures of {model} patients")
-        outcome, counts = met(known, new, cell.subjects, numbers, settings, stream_key(root, model))
+        outcome, counts = met(known, new, cell.subjects, numbers, settings, minutes.pool, stream_key(root, model))
         return Measured(model, outcome, arrays=counts)
 
-    def _segments(self, folder: str, cell: Cell, notify: Notify, settings: Settings, key: Any) -> Measured:
+    def _segments(
+        self, folder: str, cell: Cell, notify: Notify, settings: Settings, minutes: Minutes, key: Any
+    ) -> Measured:
         notify("recording simulated patients")
-        both = [record_patients(model, np.arange(settings.n_source), 0, settings.minutes, False) for model in MODELS]
+        both = [record_patients(model, np.arange(settings.n_source), 0, minutes.known, False) for model in MODELS]
         known = Recorded(*(np.concatenate(parts) for parts in zip(*both)))
         scaled = centred(known.x)
         fitting, source = trained(known, scaled, settings, key)
@@ -150,13 +148,20 @@ SEGMENT_NOTES = (
 
 
 def met(
-    known: Recorded, new: Recorded, names: tuple[str, ...], numbers: np.ndarray, settings: Settings, key: Any
+    known: Recorded,
+    new: Recorded,
+    names: tuple[str, ...],
+    numbers: np.ndarray,
+    settings: Settings,
+    pool: float,
+    key: Any,
 ) -> tuple[Outcome, dict[str, np.ndarray]]:
-    """New patients of these numbers by what the known ones teach: outcome and counts of detections."""
+    """New patients of these numbers, labelled in their first ``pool`` minutes, by what the known ones teach: outcome
+    and counts of detections."""
     scaled = centred(known.x)
     fitting, source = trained(known, scaled, settings, key)
     x = with_context(scaled(new.x), CONTEXT)
-    n_pool = int(settings.pool * 60)
+    n_pool = int(pool * 60)
     seizing, impending = (a[:, n_pool:] for a in (new.seizing, new.impending))
     person = Person(
         pool=balanced_pool(x[:, :n_pool], new.seizing[:, :n_pool], new.impending[:, :n_pool], max(BUDGETS)),
@@ -192,14 +197,7 @@ def trained(known: Recorded, scaled: Any, settings: Settings, key: Any) -> tuple
     x = with_context(scaled(known.x), CONTEXT)
     trials = balanced_pool(x, known.seizing, known.impending, 240)
     held = np.arange(240) % 6 < 2  # pairs, so that both classes are held
-    net = FeatureNet.create(x.shape[-1], 1, 2, n_hidden=16)
-    fitting = Fitting(
-        decoder=tuned_as(net, epochs=settings.scratch_epochs, batch_size=16, learning_rate=settings.scratch_rate),
-        source=tuned_as(net, epochs=settings.source_epochs, batch_size=64),
-        tuned=tuned_as(net, epochs=settings.tuned_epochs, batch_size=16, learning_rate=settings.tuned_rate),
-        alignment=Standardised(start=settings.start, most=float(SCALE_S)),
-        balanced=True,
-    )
+    fitting = settings.fitting(x.shape[-1], 2)
     scale = as_trials(x[:, :SCALE_S], known.seizing[:, :SCALE_S])
     kept = trials._replace(weight=trials.weight * ~held)
     return fitting, make_source(fitting, kept, jax.tree.map(lambda a: a[:, held], trials), key, scale)

@@ -109,7 +109,7 @@ class Oddball(OneWindow):
         k_label, k_time, k_size = jax.random.split(key, 3)
         label, previous = next_label(k_label, state.previous, conditions.class_prior)
         latency = self.latency + self.jitter * jax.random.normal(k_time)
-        size = jnp.exp(self.trial_sd * jax.random.normal(k_size) - 0.5 * self.trial_sd**2)
+        size = _size(k_size, self.trial_sd)
         p3b = label * self.moment * size * _bump(self.seconds, latency, P3B_WIDTH_S)
         seen = _bump(self.seconds, P2_S, VISUAL_WIDTH_S) - _bump(self.seconds, N1_S, VISUAL_WIDTH_S)
         moments = conditions.rhythm_gain * jnp.stack([p3b, p3b, self.visual * seen, self.visual * seen])
@@ -155,7 +155,7 @@ class Flicker(OneWindow):
         """One trial: moments (2, n_times) A·m; truth: ``label``."""
         k_label, k_size = jax.random.split(key)
         label, previous = next_label(k_label, state.previous, conditions.class_prior)
-        size = jnp.exp(self.trial_sd * jax.random.normal(k_size) - 0.5 * self.trial_sd**2)
+        size = _size(k_size, self.trial_sd)
         wave = jnp.sin(2 * np.pi * self.rates[label] * self.seconds + self.phase[label])
         wave = conditions.rhythm_gain * self.moments[label] * size * jnp.where(self.seconds >= 0.1, wave, 0.0)
         return EvokedState(previous), jnp.stack([wave, wave]), {"label": label}
@@ -166,6 +166,11 @@ _PARIETAL_AT, _VISUAL_AT = 0.4, 0.6  # of the radius: deep, as wide generators l
 
 def _unit(direction: Array) -> Array:
     return direction / jnp.linalg.norm(direction, axis=-1, keepdims=True)
+
+
+def _size(key: Array, sd: Array) -> Array:
+    """Of one trial, lognormal with mean 1."""
+    return jnp.exp(sd * jax.random.normal(key) - 0.5 * sd**2)
 
 
 def _bump(t: Array, centre: Array | float, width: float) -> Array:
