@@ -6,7 +6,7 @@ PART: masked, augment, meta (simulated people), or recorded (masked on EEGMMIDB 
 
 Simulated: 16 people train, ``--people`` others are the users; the FC, C and CP channels of the 31, 3 s of imagery
 at 125 Hz. A seed is another network where there is one, and other trials of every user: the first 10 or 20 are
-labelled, the 40 after the twentieth are answered. Every arm of a part sees the same trials. Intervals: bootstrap over
+labelled, the 40 after the twentieth are answered. Every arm of a part sees the same trials. Intervals: Student's over
 users, seeds averaged within a user. What is chosen (penalties, rates) is chosen on eight people who are neither.
 """
 
@@ -48,7 +48,7 @@ from neurodrift.adaptation.selfsupervised import (
     pretrain_masked,
 )
 from neurodrift.adaptation.transfer.pretrain import pretrain
-from neurodrift.scenarios.statistics import bootstrap, paired_wilcoxon, resample, weighted_mean
+from neurodrift.scenarios.statistics import mean_interval, paired_wilcoxon
 from neurodrift.scenarios.transfer.new_user import CHANNELS, DECODER_SFREQ, MONTAGE, record_people, recorded
 from neurodrift.sim.head.montage import make_montage
 from neurodrift.sim.keys import stream_key
@@ -371,17 +371,15 @@ def pairs_of(part: str, arms: list[str]) -> list[tuple[str, str]]:
 
 def rows_of(part: str, right: Right) -> list[dict[str, Any]]:
     """Accuracy of each arm in %, and differences in points, with 95 % intervals over users."""
-    n_users = next(iter(right.values())).shape[0]
-    weights = resample(n_users, 0)
     rows = []
     for b, n in enumerate(BUDGETS):
         user = {arm: 100 * found[:, :, b].mean(1) for arm, found in right.items()}
         for arm, values in user.items():
-            interval = bootstrap(weighted_mean(values), weights)
+            interval = mean_interval(values)
             rows.append({"trials": n, "arm": arm, "value": interval.value, "lo": interval.lo, "hi": interval.hi})
         for arm, other in pairs_of(part, list(right)):
             gain = user[arm] - user[other]
-            interval = bootstrap(weighted_mean(gain), weights)
+            interval = mean_interval(gain)
             rows.append(
                 {"trials": n, "arm": arm, "over": other, "value": interval.value, "lo": interval.lo}
                 | {"hi": interval.hi, "p": paired_wilcoxon(gain), "hurt": 100 * float((gain < -1).mean())}

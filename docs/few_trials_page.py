@@ -61,7 +61,7 @@ def page(parts: Mapping[str, Mapping[str, Any]]) -> str:
 # Ten and twenty trials
 
 What unlabelled windows, drawn trials and learnt starts are worth to a new user. Percent right and points of difference,
-95 % bootstrap intervals over users, seeds averaged within a user; p of Wilcoxon's signed rank, not corrected for the
+95 % intervals over users (Student's), seeds averaged within a user; p of Wilcoxon's signed rank, not corrected for the
 number of rows. Chance is 50. Losses are in the tables.
 
 {sections}

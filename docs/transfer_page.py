@@ -73,7 +73,7 @@ def _risk(risk: Mapping[str, Any], key: str, folder: Path, unit: str, counted: s
     more = [title for name, title in HEADS.items() if name not in ("value", "gain")]
     return [
         f"### {risk['name']}: {risk['measure_title']}",
-        f"{len(risk['people'])} {counted}; brackets are 95 % bootstrap intervals over them.",
+        f"{len(risk['people'])} {counted}; brackets are 95 % intervals over them (Student's).",
         table(heads, values),
         f"![{risk['measure_title']} and gain by {unit}]({key}.png)",
         "### Points over from scratch",

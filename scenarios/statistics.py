@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 from scipy.stats import rankdata, wilcoxon
+from scipy.stats import t as student
 
 Floats = NDArray[np.float64]
 Statistic = Callable[[Floats], ArrayLike]
@@ -88,6 +89,19 @@ def bootstrap(
     if method == "bca":
         shares = _bca_shares(replicates, value, np.asarray(statistic(1.0 - np.eye(n_units)), float), shares)
     return Interval(value, *_ends(replicates, shares))
+
+
+def mean_interval(values: ArrayLike, *, level: float = LEVEL) -> Interval:
+    """Mean of units (n_units,) and Student's interval; NaNs are left out, of a single unit there is none.
+
+    For few units: of a normal mean the percentile bootstrap's nominal 95 % are 84 at 5 units and 92 at 16.
+    """
+    values = np.asarray(values, float)
+    values = values[np.isfinite(values)]
+    if values.size < 2:
+        return Interval(float(values[0]) if values.size else np.nan, np.nan, np.nan)
+    half = student.ppf((1.0 + level) / 2.0, values.size - 1) * values.std(ddof=1) / np.sqrt(values.size)
+    return Interval(float(values.mean()), float(values.mean() - half), float(values.mean() + half))
 
 
 def _bca_shares(

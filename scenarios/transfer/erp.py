@@ -100,21 +100,22 @@ class Evoked:
             told = (("aligned", last), ("finetuned", first), ("finetuned", last)) if "frozen" in risk["arms"] else ()
             for arm, budget in (one for one in told if one[0] in risk["arms"]):
                 change = interval_of(find(risk, arm, budget), "over_frozen")
-                more = "; ".join(compared(risk, arm, budget) if arm == "finetuned" else ())
-                sentences.append(
-                    f"{name}: by {arm} with {budget} labels {unharmed(change, LEAST)}, {points(change)} points over "
-                    f"frozen{'; ' + more if more else ''}."
-                )
+                words = [unharmed(change, LEAST)] if not recorded else []
+                words += [f"{points(change)} points over frozen"]
+                words += compared(risk, arm, budget) if arm == "finetuned" and not recorded else []
+                words += [f"{len(risk['people'])} {UNIT}, which are not independent: no verdict"] if recorded else []
+                sentences.append(f"{name}: by {arm} with {budget} labels {'; '.join(words)}.")
             if name == RECORDED_P300:
                 rows += [[arm, f"{find(risk, arm, last)['value']:.3f}", f"{STABLE}"] for arm in risk["arms"]]
         table = Table("P300: area under the ROC curve on another day", ("arm", "here", "published across days"), rows)
         notes = (*((RECORDED,) if recorded else SIMULATED), *NOTES)
         return Told(
             sentences[0] if sentences else "Frozen alone.", sentences[1:], [table] if rows else [], notes,
-            "pairs of days and runs, not people" if recorded else "people",
+            UNIT if recorded else "people",
         )  # fmt: skip
 
 
+UNIT = "pairs of days and runs, not people"
 RECORDED = (
     "Where people are counted, units are ordered pairs of one person's three days, which share days, and runs of one "
     "day: intervals say how far these recordings differ and nothing about other people. There is one day of flicker; "

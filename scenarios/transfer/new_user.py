@@ -41,7 +41,7 @@ RECORDED_POOL = 20  # of 45 trials
 RECORDED, SHUFFLED = "EEGMMIDB", "EEGMMIDB, shuffled orders"
 BUDGETS = (0, 10, 20, 40)
 PUBLISHED = (10.0, 18.8, 22.1)
-"""Points that a pretrained and adapted decoder gained over one from scratch, in three published comparisons."""
+"""Points that a few labelled trials gained a network of other subjects, three figures of arXiv 2506.14120."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,7 +129,7 @@ class NewUser:
             sentences += _adapting(name, risk)
         rows += [["published", f"{gain:+.1f}"] for gain in PUBLISHED]
         table = Table("Gain beside what was published", ("", "points over from scratch"), rows,
-                      "The published gains are of other people, tasks and networks.")  # fmt: skip
+                      "The published gains (arXiv 2506.14120) are of other people, tasks and networks.")  # fmt: skip
         best = sentences[0] if sentences else "No arm to compare was run."
         notes = NOTES if done.config.start is None else (*NOTES, STARTED.format(done.config.start))
         return Told(best, sentences[1:], [table] if rows else [], notes)

@@ -28,11 +28,12 @@ SIGNED = (*OVER, "cvar10", "worst")
 HUNDREDTHS = (*SIGNED, "negative", "negative_5pp", "forgetting")
 COURSES = (
     "Left: mean over people by labelled trials of the person; right: difference from the same person trained from "
-    "scratch on the same trials. Upright lines: 95 % bootstrap interval over people."
+    "scratch on the same trials. Upright lines: 95 % interval over people (Student's)."
 )
 SHARES = (
-    "Brackets: 95 % bootstrap interval over people; of shares of people the exact one (Clopper and Pearson). The worst "
-    "person has none, nor the worst tenth of ten people or fewer."
+    "Brackets: 95 % interval over people; of means and of paired differences Student's, of shares of people the exact "
+    "one (Clopper and Pearson), of the worst tenth, calibration error and Brier score a bootstrap, which is too narrow "
+    "for few people. The worst person has none, nor the worst tenth of ten people or fewer."
 )
 PEOPLE = (
     "One line per person, through the arms, at each budget; boxes: quartiles and median. Red: who loses by fine-tuning "
@@ -43,7 +44,7 @@ PEOPLE = (
 def page_of(results: Mapping[str, Any]) -> str:
     """The page as text, made from the results alone."""
     unit = results.get("unit", "people")
-    more = f" · {len(results['subjects'])} {unit}. Brackets: 95 % bootstrap interval over {unit}."
+    more = f" · {len(results['subjects'])} {unit}. Brackets: 95 % interval over {unit}."
     head = verdict_box(results, cells_state(results), more)
     sections: list[tuple[str, str, str, str]] = []
     for i, risk in enumerate(results["transfers"]):

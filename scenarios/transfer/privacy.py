@@ -13,18 +13,17 @@ import numpy as np
 
 from ...adaptation.federated.audit import auc
 from ..rows import put
-from ..statistics import bootstrap, resample, weighted_mean
+from ..statistics import mean_interval
 from .arms import Person
 from .outcome import Outcome
 
 ARMS = ("scratch", "aligned", "finetuned")
 ATTACKS = ("loss", "loss beside the source's")
-SEED = 20220301
 QUESTION = (
     "Which of a person's trials was the decoder trained on? Area under the curve of telling them from the person's "
     "others by how sure the decoder is of their class, person by person: .5 is a guess, 1 tells all. Beside the "
     "source's: by how much surer it is than the source's decoder. aligned is the source's decoder itself, which has "
-    "seen none of them. Brackets: 95 % bootstrap interval over people."
+    "seen none of them. Brackets: 95 % interval over people (Student's)."
 )
 
 
@@ -40,7 +39,9 @@ def with_audit(outcome: Outcome, told: np.ndarray, people: Person) -> Outcome:
 def audited(outcomes: Sequence[Outcome]) -> dict[str, Any] | None:
     """The audit of the outcomes of one transfer, as ``risks`` takes it; None where one kept nothing for it.
 
-    rows: area with its interval by arm, budget and attack. A person who was met several times counts once.
+    rows: ``area`` by arm, budget and attack, and ``over``, how far it is above the area of who knows nothing of the
+    training, person by person: the source's own for the first attack, .5 for the one that is beside the source's. Each
+    with its interval. A person who was met several times counts once.
     """
     if not outcomes or any(one.told is None for one in outcomes):
         return None
@@ -49,40 +50,48 @@ def audited(outcomes: Sequence[Outcome]) -> dict[str, Any] | None:
         for b, budget in enumerate(outcomes[0].budgets):
             if not budget or arm not in outcomes[0].arms:
                 continue
+            blank = _areas(outcomes, b, ARMS.index("aligned"), ATTACKS[0])
             for attack in ATTACKS[: 1 if arm == "aligned" else 2]:
-                by_person: dict[str, list[float]] = {}
-                for outcome in outcomes:
-                    told, member = np.asarray(outcome.told)[:, b], np.asarray(outcome.member)[:, b]
-                    score = told[:, a] - (told[:, ARMS.index("aligned")] if attack != ATTACKS[0] else 0.0)
-                    for name, one, which in zip(outcome.people, score, member):
-                        by_person.setdefault(name, []).append(auc(one[which >= 0], which[which >= 0] > 0))
-                row: dict[str, Any] = {"arm": arm, "budget": budget, "attack": attack, "n_people": len(by_person)}
-                mean = weighted_mean([float(np.mean(areas)) for areas in by_person.values()])
-                put(row, "area", bootstrap(mean, resample(len(by_person), SEED)))
+                areas = _areas(outcomes, b, a, attack)
+                row: dict[str, Any] = {"arm": arm, "budget": budget, "attack": attack, "n_people": len(areas)}
+                put(row, "area", mean_interval(areas))
+                put(row, "over", mean_interval(areas - (blank if attack == ATTACKS[0] else 0.5)))
                 rows.append(row)
     return {"question": QUESTION, "sentence": _sentence(rows), "rows": rows} if rows else None
 
 
+def _areas(outcomes: Sequence[Outcome], b: int, a: int, attack: str) -> np.ndarray:
+    """(n_people,) area under the curve at the b-th budget, of the a-th of ``ARMS``."""
+    by_person: dict[str, list[float]] = {}
+    for outcome in outcomes:
+        told, member = np.asarray(outcome.told)[:, b], np.asarray(outcome.member)[:, b]
+        score = told[:, a] - (told[:, ARMS.index("aligned")] if attack != ATTACKS[0] else 0.0)
+        for name, one, which in zip(outcome.people, score, member):
+            by_person.setdefault(name, []).append(auc(one[which >= 0], which[which >= 0] > 0))
+    return np.array([np.mean(areas) for areas in by_person.values()])
+
+
 def _sentence(rows: Sequence[Mapping[str, Any]]) -> str:
-    """What the fine-tuned decoder gives away, and one from scratch, beside the source's, which has met nobody's: above
-    its interval, where there is one."""
+    """What the fine-tuned decoder gives away, and one from scratch: told by whichever attack is above knowing nothing
+    with its whole interval. Two are tried, so that a leak is rather said than missed."""
     said = []
     for budget in sorted({row["budget"] for row in rows}):
-        here = [row for row in rows if row["budget"] == budget]
-        blank = [row["area_hi"] for row in here if row["arm"] == "aligned" and row["area_hi"] is not None]
+        here = [row for row in rows if row["budget"] == budget and row["area"] is not None]
         for arm in ("finetuned", "scratch"):
-            mine = [row for row in here if row["arm"] == arm and row["area"] is not None]
+            mine = [row for row in here if row["arm"] == arm]
             if mine:
-                best = max(mine, key=lambda row: row["area"])
-                low = best["area_lo"]
-                word = "tells them" if low is not None and low > max([0.5, *blank]) else "is not seen to tell them"
-                said.append(f"{arm}, {budget} labelled trials, {word} ({best['area']:.2f}{_ends(best)})")
+                tells = any((row["over_lo"] or 0.0) > 0 for row in mine)
+                word = "tells them" if tells else "is not seen to tell them"
+                areas = ", ".join(f"{row['area']:.2f}{_ends(row)}" for row in mine)
+                said.append(f"{arm}, {budget} labelled trials, {word} ({areas})")
         said += [
             f"the source's, which has met none, {row['area']:.2f}{_ends(row)}"
-            for row in here if row["arm"] == "aligned" and row["area"] is not None
-        ]  # fmt: skip
+            for row in here
+            if row["arm"] == "aligned"
+        ]
     return (
-        f"Trials of the training told from the person's others, area by the better of two attacks: {'; '.join(said)}."
+        "Trials of the training told from the person's others, area by two attacks, the decoder's own loss and that "
+        f"beside the source's: {'; '.join(said)}."
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from ...adaptation.finetune.confidence import clopper_pearson
 from .. import metrics
 from ..rows import put, undefined
-from ..statistics import Floats, Interval, bootstrap, resample, weighted_mean
+from ..statistics import Floats, Interval, bootstrap, mean_interval, resample, weighted_mean
 from ..tables import strict
 from .measures import MEASURES
 from .outcome import Outcome
@@ -35,12 +35,13 @@ NEAR = 0.95  # of the oracle, what counts as there
 def risks(outcome: Outcome, audit: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Everything a risk report says, as strict JSON: rows of arm x budget, people, audit.
 
-    A row has, each with a 95 % bootstrap interval over people, drawn alike for all rows so that they pair: ``value`` of
-    the measure; ``gain`` over scratch, and those over the other arms of ``OVER``, as fractions; ``negative`` and
-    ``negative_5pp``, the shares of people more than 1 and 5 points below scratch; ``cvar10``, the mean of the worst
-    tenth, and ``worst``; ``forgetting``, what was lost on the source (positive is a loss); ``ece`` and ``brier``. The
-    shares have exact intervals instead (Clopper and Pearson): resampling people of whom none lost says [0, 0], of
-    however few. ``worst`` has none, nor ``cvar10`` where it is that person: no resampling goes beyond an extreme.
+    A row has, each with a 95 % interval over people: ``value`` of the measure; ``gain`` over scratch, and those over
+    the other arms of ``OVER``, as fractions; ``negative`` and ``negative_5pp``, the shares of people more than 1 and 5
+    points below scratch; ``cvar10``, the mean of the worst tenth, and ``worst``; ``forgetting``, what was lost on the
+    source (positive is a loss); ``ece`` and ``brier``. Means over people have Student's interval, of paired differences
+    where they are differences; shares the exact one (Clopper and Pearson), since resampling people of whom none lost
+    says [0, 0], of however few; the rest a percentile bootstrap, which is too narrow for few. ``worst`` has none, nor
+    ``cvar10`` where it is that person: no resampling goes beyond an extreme.
     ``spread``: the standard deviation, least and greatest over people. audit: what a privacy audit found, shown as it
     is.
     """
@@ -70,7 +71,7 @@ def _row(outcome: Outcome, arm: str, b: int, weights: Floats) -> dict[str, Any]:
     values = np.asarray(outcome.accuracy, float)[:, b, a]
     row: dict[str, Any] = {"arm": arm, "budget": outcome.budgets[b], "n_people": int(np.isfinite(values).sum())}
     nothing = "needs labels" if arm == SCRATCH and not outcome.budgets[b] else "no answer"
-    put(row, "value", bootstrap(weighted_mean(values), weights), nothing)
+    put(row, "value", mean_interval(values), nothing)
     known = values[np.isfinite(values)]
     row["spread"] = {
         "sd": known.std(ddof=1) if known.size > 1 else None,
@@ -79,7 +80,7 @@ def _row(outcome: Outcome, arm: str, b: int, weights: Floats) -> dict[str, Any]:
     }
     for name, over in OVER.items():
         if over in outcome.arms:
-            put(row, name, bootstrap(weighted_mean(gain(outcome, arm, over)[:, b]), weights), f"{over}: no answer")
+            put(row, name, mean_interval(gain(outcome, arm, over)[:, b]), f"{over}: no answer")
         else:
             undefined(row, name, f"{over} was not run")
     _harm(outcome, row, arm, b, weights)
@@ -87,7 +88,7 @@ def _row(outcome: Outcome, arm: str, b: int, weights: Floats) -> dict[str, Any]:
         undefined(row, "forgetting", NO_SOURCE)
     else:
         lost = np.asarray(outcome.source_before, float)[:, a] - np.asarray(outcome.source_after, float)[:, b, a]
-        put(row, "forgetting", bootstrap(weighted_mean(lost), weights), NO_SOURCE)
+        put(row, "forgetting", mean_interval(lost), NO_SOURCE)
     _calibration(outcome, row, a, b, weights)
     return row
 

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy.stats import t as student
 
 from ..report.text import UNDEFINED
-from ..statistics import Interval
+from ..statistics import mean_interval
 from .risk import find, interval_of
 from .scenario import Table, Told
 from .verdict import OPEN, beside, compared, points
@@ -88,14 +87,6 @@ def _values(risk: Mapping[str, Any], arm: str, budget: int, part: str) -> np.nda
 def _kappa(risk: Mapping[str, Any], arm: str, budget: int, part: str) -> str:
     values = _values(risk, arm, budget, part) if arm in risk["arms"] else np.empty(0)
     return f"{values.mean():.3f}" if values.size else UNDEFINED
-
-
-def mean_interval(values: np.ndarray) -> Interval:
-    """The mean and Student's 95 % interval; five people are too few to resample."""
-    n = len(values)
-    half = student.ppf(0.975, n - 1) * values.std(ddof=1) / np.sqrt(n) if n > 1 else np.inf
-    mean = float(values.mean()) if n else np.nan
-    return Interval(mean, mean - half, mean + half)
 
 
 _LABELS = {"aligned": "no label of the person", "finetuned": "the whole first night labelled"}

@@ -30,6 +30,24 @@ def test_bootstrap_interval_of_a_mean_agrees_with_scipy(values, method):
     assert (ours.lo, ours.hi) == pytest.approx(tuple(peer), abs=tolerance)
 
 
+def test_student_s_interval_agrees_with_scipy_and_leaves_out_what_is_unknown():
+    values = np.array([0.3, np.nan, -0.1, 0.25, 0.9])
+    known = stats.ttest_1samp(values[[0, 2, 3, 4]], 0.0).confidence_interval(0.95)
+    assert statistics.mean_interval(values) == pytest.approx((np.nanmean(values), known.low, known.high))
+    alone = statistics.mean_interval([0.4, np.nan])
+    assert alone.value == 0.4
+    assert np.isnan([alone.lo, alone.hi, *statistics.mean_interval([])]).all()
+
+
+def test_student_s_interval_covers_what_the_percentile_bootstrap_of_five_does_not():
+    """Of 2000 samples of five normals: binomial sd of a coverage of .95 is .005."""
+    samples, weights = np.random.default_rng(0).normal(size=(2000, 5)), statistics.resample(5, 0, 500)
+    covered = np.mean([i.lo < 0 < i.hi for i in map(statistics.mean_interval, samples)])
+    drawn = [statistics.bootstrap(statistics.weighted_mean(one), weights) for one in samples]
+    assert covered == pytest.approx(0.95, abs=0.015)
+    assert np.mean([i.lo < 0 < i.hi for i in drawn]) < 0.87
+
+
 def test_bca_moves_the_interval_of_a_skewed_sample_to_the_right(values):
     weights = statistics.resample(18, 0)
     statistic = statistics.weighted_mean(values)

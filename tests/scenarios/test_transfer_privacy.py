@@ -56,9 +56,33 @@ def test_the_audit_finds_what_leaks_and_nothing_of_a_decoder_that_met_nobody():
     blank = row(found, "aligned", 40)
     assert blank["area_lo"] < 0.5 < blank["area_hi"]
     assert {r["budget"] for r in found["rows"]} == {10, 40}  # none is trained on none
-    assert "finetuned, 40 labelled trials, tells them (0.8" in found["sentence"]
+    assert "finetuned, 40 labelled trials, tells them (0.6" in found["sentence"]
     blind = audited([with_audit(outcome(names), told(1, (0.0, 0.0, 0.0)), person())])
     assert blind["sentence"].count("is not seen to tell them") == 4
+
+
+def test_a_leak_that_people_s_differences_hide_is_told():
+    """People whose own areas lie far apart, and a decoder that raises each a little: beside the source's own area of
+    the same person the leak is seen, though the intervals of the two areas overlap."""
+    names, rng = [f"P{i}" for i in range(N_PEOPLE)], np.random.default_rng(5)
+    found = told(6, (0.0, 0.0, 0.0))
+    labelled = np.arange(N_POOL + N_TEST) < np.array(BUDGETS)[:, None]
+    found = found + 4.0 * rng.normal(size=(N_PEOPLE, 1, 1, 1)) * labelled[:, None]  # early trials are others
+    found[:, :, 2] = found[:, :, 1] + 0.4 * labelled  # finetuned is the source's, a little surer
+    mine = audited([with_audit(outcome(names), found, person())])
+    tuned, blank = row(mine, "finetuned", 40), row(mine, "aligned", 40)
+    assert tuned["area_lo"] < blank["area_hi"]
+    assert tuned["over_lo"] > 0
+    assert "finetuned, 40 labelled trials, tells them" in mine["sentence"]
+    assert "scratch, 40 labelled trials, is not seen to tell them" in mine["sentence"]
+
+
+def test_an_area_beside_the_source_s_is_compared_with_a_guess():
+    names = [f"P{i}" for i in range(N_PEOPLE)]
+    mine = audited([with_audit(outcome(names), told(7, (0.0, 0.0, 0.6)), person())])
+    relative = row(mine, "finetuned", 40, "loss beside the source's")
+    assert relative["over"] == pytest.approx(relative["area"] - 0.5)
+    assert relative["over_lo"] > 0
 
 
 def test_a_person_met_twice_is_one_person():
