@@ -15,6 +15,7 @@ import numpy as np
 from neurodrift.adaptation.contract import Trials
 from neurodrift.adaptation.preprocessing import Preprocessing
 from neurodrift.scenarios import simulated
+from neurodrift.scenarios.catalogue import cap_shift
 from neurodrift.scenarios.statistics import Interval, bootstrap, resample, weighted_mean
 
 SFREQ = 250 / 3  # Hz, after filtering: the lowest that carries 4 to 38 Hz at a whole divisor of the amplifier's rate
@@ -33,12 +34,16 @@ class _Setup(simulated.Setup):
             return Preprocessing.create(simulated.SFREQ, n_times, 4.0, 38.0, sfreq_out=SFREQ)
 
 
-def record(n_people: int, n_trials: int, population: int, folder: Path | None = None) -> Trials:
+def record(
+    n_people: int, n_trials: int, population: int, folder: Path | None = None, slipped: float | None = None
+) -> Trials:
     """Trials (n_people, n_trials, 31, 250) V of the first ``n_people`` of a population; n_trials a multiple of 10.
 
-    ``folder``: where recordings are kept and found again.
+    ``folder``: where recordings are kept and found again; ``slipped``: cm, other trials of the same people, under a cap
+    that has slipped sideways by so much.
     """
-    file = None if folder is None else folder / f"people_{population}_{n_people}_{n_trials}.npz"
+    name = f"people_{population}_{n_people}_{n_trials}{'' if slipped is None else f'_slipped_{slipped:g}'}.npz"
+    file = None if folder is None else folder / name
     if file is not None and file.exists():
         with np.load(file, allow_pickle=False) as arrays:
             return Trials(jnp.asarray(arrays["x"]), jnp.asarray(arrays["y"]), jnp.ones(arrays["y"].shape))
@@ -48,8 +53,12 @@ def record(n_people: int, n_trials: int, population: int, folder: Path | None = 
         # one shape for all groups; who is too many in the last is left out
         keys = simulated._person_keys(jnp.arange(first, first + AT_ONCE), 0, (population,))
         plants = simulated._plants(setup, keys.person)
-        still = simulated.Recorder(setup, simulated._no_drift, plants, severity=0.0, onset_s=np.inf)
-        parts.append(jax.tree.map(np.asarray, still.trials(keys.calibration, n_trials)))
+        if slipped is None:
+            recorder = simulated.Recorder(setup, simulated._no_drift, plants, severity=0.0, onset_s=np.inf)
+        else:
+            recorder = simulated.Recorder(setup, cap_shift, plants, severity=slipped, onset_s=0.0)
+        key = keys.calibration if slipped is None else keys.session
+        parts.append(jax.tree.map(np.asarray, recorder.trials(key, n_trials)))
     x, y = (np.concatenate([getattr(p, name) for p in parts])[:n_people] for name in ("x", "y"))
     if file is not None:
         folder.mkdir(parents=True, exist_ok=True)

@@ -36,7 +36,7 @@ def _null(severity: Array, onset_s: Array) -> tuple:
     return (NullDrift(),)
 
 
-def _cap_shift(severity: Array, onset_s: Array) -> tuple:
+def cap_shift(severity: Array, onset_s: Array) -> tuple:
     return (CapShift.lateral(severity / 100.0, onset_s),)
 
 
@@ -84,7 +84,7 @@ SCENARIOS: dict[str, Scenario] = {
     "mi_null": simulated("mi_null", Timeline(announced=False), _null),
     # the cap slips in mid-session and nobody says so: methods that wait for a period or a session end pay for it
     # people as in the electrode-shift experiment whose table the results stand beside: all alike, and clear
-    "mi_cap_shift": simulated("mi_cap_shift", Timeline(announced=False), _cap_shift, _CLEAR),
+    "mi_cap_shift": simulated("mi_cap_shift", Timeline(announced=False), cap_shift, _CLEAR),
     # five hours after the onset: a trial every two and a half minutes of drift time
     "mi_gel_drying": simulated(
         "mi_gel_drying", Timeline(seconds_per_trial=150.0, oracle_blocks=4, announced=False), _gel_drying

@@ -145,12 +145,21 @@ def test_the_page_of_compression_compares_people_and_says_what_is_settled(made):
     }  # fmt: skip
     row = {"macs": {"all": 10}, "latency": {"p50": 1e-3, "p99": 2e-3}}
     rows = {
-        title: row | {"plain": right(lost, i), "refitted": right(lost, i), "bytes": 800 if "int8" in title else 8000}
+        title: row
+        | {
+            "plain": right(lost, i),
+            "refitted": right(lost, i),
+            "frozen": right(lost, i),
+            "ea": right(lost - 0.05, i),
+            "last_layer": right(lost, i),
+            "bytes": 800 if "int8" in title else 8000,
+        }
         for i, (title, lost) in enumerate(titles.items())
     }
     found = {"who": held_out(), "rows": rows}
     text = compression.page(compression.summarised(found), (4, 12))
     assert "2 points lost at most: **reached**" in text
     assert "beside itself trained alone: +1.0 [" in text
+    assert "(+5.0 [" in text.split("## Online")[1]
     rows["student distilled, int8"]["plain"] = right(0.02, 3)
     assert "**not settled**" in compression.page(compression.summarised(found), (4, 12))
