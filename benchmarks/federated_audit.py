@@ -36,8 +36,8 @@ class Plan:
 
 
 _private = {"clip": 1.0, "noise": 0.0, "learning_rate": 0.5, "momentum": 0.0}
-ORDINARY = Plan("ordinary", 60, PrivateTraining(n_steps=8, most=28, rate=0.1, **_private), 10)
-OVERFIT = Plan("to overfit", 8, PrivateTraining(n_steps=20, most=12, rate=0.5, **_private), 20)
+ORDINARY = Plan("ordinary", 60, PrivateTraining(n_steps=8, rate=0.1, **_private), 10)
+OVERFIT = Plan("to overfit", 8, PrivateTraining(n_steps=20, rate=0.5, **_private), 20)
 ROUNDS = (1, 2, 5, 10, 20, 40)
 LEAKS = 0.75
 

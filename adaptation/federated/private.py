@@ -6,12 +6,16 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.flatten_util import ravel_pytree
+from scipy.stats import binom
 
+from ...sim.errors import InputError
 from ...sim.keys import stream_key
 from ...sim.pytree import component, static
 from ..contract import Decoder, Trials, Variables
 from ..decoders.training import weighted_cross_entropy
 from .accountant import epsilon
+
+_CUT_OFF = 1e-12
 
 
 @component
@@ -20,15 +24,13 @@ class PrivateTraining:
 
     A step goes along (sum of the trials' gradients, each shortened to norm ``clip``, + noise · clip · N(0, I)) / (rate
     · n_trials). Norms use their stored statistics, which stay as they came: a batch's own would tie trials together.
-    So start from statistics that owe nothing to the sites' trials, and share "params". ``most``: trials a step has room
-    for; draws beyond it (choose it so that there are none: six standard deviations) would be cut off. What is not
-    covered: the alignment, made of all of a person's windows before they get here, and how many trials a site has.
-    Noise comes from JAX's generator, which is good statistics and no cryptography.
+    So start from statistics that owe nothing to the sites' trials, and share "params". What is not covered: the
+    alignment, made of all of a person's windows before they get here, and how many trials a site has. Noise comes from
+    JAX's generator, which is good statistics and no cryptography.
     """
 
     n_steps: int = static(default=10)
-    most: int = static(default=64)
-    rate: float = 0.1
+    rate: float = static(default=0.1)
     clip: float = 1.0
     noise: float = 1.0
     learning_rate: float = 0.05
@@ -39,7 +41,7 @@ class PrivateTraining:
         flat, unflatten = ravel_pytree(variables.params)
         there = trials.weight > 0
         n_trials = there.sum()
-        most = min(self.most, trials.y.shape[0])
+        most = room(trials.y.shape[0], self.rate)
 
         def gradient(theta: Array, x: Array, y: Array) -> Array:
             def loss(theta: Array) -> Array:
@@ -64,7 +66,15 @@ class PrivateTraining:
 
     def epsilon(self, n_rounds: int, delta: float) -> float:
         """What a site has spent after it took part in ``n_rounds``."""
-        return epsilon(float(self.rate), float(self.noise), n_rounds * self.n_steps, delta)[0]
+        return epsilon(self.rate, float(self.noise), n_rounds * self.n_steps, delta)[0]
+
+
+def room(n_trials: int, rate: float) -> int:
+    """For how many trials a step has room. With a chance of 10^-12, by which delta grows a step, more of ``n_trials``
+    are drawn: those would be cut off, and one trial more would then displace another."""
+    if not 0 < rate <= 1:
+        raise InputError(f"trials are drawn at a rate of {rate:g}; wanted one in (0, 1], the share of a site's trials")
+    return int(binom.isf(_CUT_OFF, n_trials, rate))
 
 
 def spent(rounds: list[Any], training: PrivateTraining, delta: float) -> dict[str, float]:

@@ -1,5 +1,7 @@
 """Differential privacy: the accountant against published values and closed forms, DP-SGD, and the audit."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,10 +10,11 @@ from scipy.integrate import quad
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
+from neurodrift.adaptation.contract import Trials
 from neurodrift.adaptation.federated import Cohort, Federation, PrivateTraining, Site, federate
 from neurodrift.adaptation.federated.accountant import epsilon, noise_for, renyi
 from neurodrift.adaptation.federated.audit import auc, auc_interval, confidence, likelihood_ratio
-from neurodrift.adaptation.federated.private import spent
+from neurodrift.adaptation.federated.private import room, spent
 from neurodrift.sim.errors import InputError
 
 from .toy import Toy, calibration, sure
@@ -76,7 +79,7 @@ def test_epsilon_grows_with_steps_and_rate_and_falls_with_noise_and_its_inverse_
 
 
 def one_step(trials=None, **options):
-    training = PrivateTraining(**{"n_steps": 1, "most": 64, "rate": 1.0, "noise": 0.0, "learning_rate": 1.0, **options})
+    training = PrivateTraining(**{"n_steps": 1, "rate": 1.0, "noise": 0.0, "learning_rate": 1.0, **options})
     trials = people(0) if trials is None else trials
     variables = Toy().init(jax.random.key(3))
     after = jax.jit(lambda t, v, x, k: t.train(Toy(), v, x, k))(training, variables, trials, jax.random.key(0))
@@ -138,6 +141,40 @@ def test_trials_are_drawn_each_with_the_rate_and_padding_never():
     drawn = step * unit * 8
     assert drawn.mean() == pytest.approx(8, abs=4 * np.sqrt(40 * 0.2 * 0.8 / 500))
     assert drawn.var() == pytest.approx(40 * 0.2 * 0.8, rel=0.3)
+
+
+def test_a_step_has_room_for_whatever_is_drawn_and_a_trial_more_moves_the_sum_by_the_clipping_norm():
+    n, clip, rate = 1000, 1e-3, 0.1
+    one = people(0)
+    same = Trials(jnp.broadcast_to(one.x[:1], (n, *one.x.shape[1:])), jnp.zeros(n, jnp.int32).at[0].set(1), jnp.ones(n))
+    variables = Toy().init(jax.random.key(3))
+    training = PrivateTraining(n_steps=1, rate=rate, noise=0.0, clip=clip, learning_rate=1.0)
+
+    @jax.jit
+    def total(weight, key):
+        after = training.train(Toy(), variables, same._replace(weight=weight), key)
+        moves = jax.tree.map(lambda a, b: jnp.ravel(b - a), after.params, variables.params)
+        return jnp.concatenate(jax.tree.leaves(moves)) * rate * (weight > 0).sum()
+
+    keys = jax.random.split(jax.random.key(2), 200)
+    whole = jax.vmap(total, (None, 0))(same.weight, keys)
+    without = jax.vmap(total, (None, 0))(same.weight.at[0].set(0.0), keys)
+    # All but the first have one gradient: its length says how many were drawn of 999.
+    drawn = np.linalg.norm(without, axis=1) / clip
+    assert drawn.mean() == pytest.approx(99.9, abs=4 * np.sqrt(999 * 0.09 / 200))
+    assert drawn.var() == pytest.approx(999 * 0.09, rel=0.3)
+    # The first trial's is the opposite one: put in the place of another it would move the sum by twice the norm.
+    moved = np.linalg.norm(whole - without, axis=1) / clip
+    assert np.isclose(moved, 0.0, atol=0.02).sum() + np.isclose(moved, 1.0, atol=0.02).sum() == 200
+    assert 5 < (moved > 0.5).sum() < 40
+
+
+@pytest.mark.parametrize(("n_trials", "rate"), [(1000, 0.1), (90, 0.1), (5, 0.1), (12, 0.5), (40, 1.0), (300, 1e-3)])
+def test_room_is_the_least_that_is_passed_once_in_a_million_million_steps(n_trials, rate):
+    def beyond(k):
+        return sum(math.comb(n_trials, j) * rate**j * (1 - rate) ** (n_trials - j) for j in range(k + 1, n_trials + 1))
+
+    assert beyond(room(n_trials, rate)) <= 1e-12 < beyond(room(n_trials, rate) - 1)
 
 
 def test_the_ledger_counts_the_rounds_of_each_site():
@@ -216,6 +253,7 @@ def test_the_attack_by_likelihood_ratio_finds_members_where_losses_tell_nothing_
         (lambda: epsilon(0.1, -1.0, 1, 1e-5), "noise of 0 or more"),
         (lambda: epsilon(0.1, 1.0, 1, 0.0), "delta"),
         (lambda: noise_for(1e-6, 0.5, 1000, 1e-5), "more noise"),
+        (lambda: one_step(rate=0.0), r"wanted one in \(0, 1\]"),
         (lambda: auc(np.ones(3), np.ones(3, bool)), "0 outsiders"),
         (lambda: likelihood_ratio(np.ones(2), np.ones((3, 2)), np.ones((3, 2), bool)), "fewer than two"),
     ],

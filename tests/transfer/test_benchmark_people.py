@@ -125,7 +125,7 @@ def test_the_audit_finds_who_was_trained_on_by_heart_and_nobody_under_noise(made
     x = jnp.asarray(rng.normal(size=(10, 8, 12, 40)), jnp.float32)
     people = Trials(x, jnp.asarray(rng.integers(0, 2, (10, 8)), jnp.int32), jnp.ones((10, 8)))
     net = FeatureNet.create(12, 40, 2, n_hidden=8)
-    training = audit.PrivateTraining(n_steps=10, most=4, rate=1.0, clip=1.0, learning_rate=0.5, momentum=0.0)
+    training = audit.PrivateTraining(n_steps=10, rate=1.0, clip=1.0, learning_rate=0.5, momentum=0.0)
     plan = audit.Plan("toy", 8, training, 6)
 
     def score(decoder, variables, held_out):
