@@ -49,7 +49,7 @@ class Federation:
     share: what travels (:mod:`shared`). clip: longest norm of an update; too_large: refused above so many times the
     median norm of the round; trim, n_bad: of the trimmed mean and of Krum. secure: updates are summed behind masks, so
     that the coordinator sees the sum alone: it can then neither refuse nor rank them, and every site shortens its own
-    update to ``clip``, as an honest site does. screened False lets everything in, whatever it is.
+    update to ``clip``, as an honest site does. screened False averages everything, whatever it is.
     """
 
     n_rounds: int = 50
@@ -73,6 +73,11 @@ class Federation:
             raise InputError(f"the rule of aggregation is {self.rule!r}; wanted one of {', '.join(RULES)}")
         if self.clip is not None and not self.clip > 0:
             raise InputError(f"updates are clipped to {self.clip}; wanted a norm above 0, or None")
+        if not (self.screened or self.secure) and (self.rule != "mean" or self.clip is not None):
+            raise InputError(
+                f"screened=False with the rule {self.rule!r} and clip {self.clip}: all comes in as it is, averaged; "
+                "use rule 'mean' and clip None, or screened=True, whose too_large=None refuses none for its length"
+            )
         if self.secure and self.rule != "mean":
             raise InputError(
                 f"a secure sum with the rule {self.rule!r}: the coordinator sees the sum alone and cannot rank "

@@ -390,6 +390,8 @@ def test_no_screening_sees_colluding_sites_and_robust_rules_bear_them(attack):
         (lambda: Federation(share="nothing"), "'nothing'"),
         (lambda: Federation(n_rounds=0), "1 or more"),
         (lambda: Federation(clip=0.0), "above 0"),
+        (lambda: Federation(screened=False, rule="median"), "as it is, averaged"),
+        (lambda: Federation(screened=False, clip=0.1), "as it is, averaged"),
         (lambda: Federation(secure=True, rule="krum"), "cannot rank"),
         (lambda: Federation(secure=True, n_clients=2), "3 or more"),
         (lambda: Cohort([]), "no site"),
