@@ -11,7 +11,7 @@ from jax import Array
 
 from ...sim.errors import InputError
 from ..contract import Decoder, Variables
-from .site import Cohort, Training, Update
+from .site import Cohort, Masked, Training, Update
 
 Attack = Callable[[Array], Array]
 """Updates (n_honest, n) of the honest sites -> the update (n,) that the hostile ones send."""
@@ -65,10 +65,17 @@ class Colluding:
         return self._cohort.names
 
     def updates(
-        self, decoder: Decoder, variables: Variables, training: Training, share: str, chosen: Sequence[int], key: Array
+        self,
+        decoder: Decoder,
+        variables: Variables,
+        training: Training,
+        share: str,
+        chosen: Sequence[int],
+        key: Array,
+        clip: float | None = None,
     ) -> list[Update]:
         """As :meth:`Cohort.updates`; a round without an honest or without a hostile site is left as it is."""
-        updates = self._cohort.updates(decoder, variables, training, share, chosen, key)
+        updates = self._cohort.updates(decoder, variables, training, share, chosen, key, clip)
         bad = np.array([self.names[i] in self._hostile for i in chosen])
         if bad.all() or not bad.any():
             return updates
@@ -76,3 +83,22 @@ class Colluding:
         for place, i in enumerate(np.flatnonzero(bad)):
             updates[i] = Update(sent * np.float32(1.0 + APART * place), updates[i].n_trials)
         return updates
+
+    def masked(
+        self,
+        decoder: Decoder,
+        variables: Variables,
+        training: Training,
+        share: str,
+        chosen: Sequence[int],
+        key: Array,
+        clip: float | None,
+    ) -> Masked:
+        """As :meth:`Cohort.masked`: to the hostile sites the honest ones' updates are no secret, to the coordinator."""
+        return self._cohort.mask(chosen, self.updates(decoder, variables, training, share, chosen, key, clip))
+
+    def reveal(
+        self, chosen: Sequence[int], asked: Sequence[int], stayed: Sequence[int], lost: Sequence[int]
+    ) -> dict[int, dict[int, tuple[int, int]]]:
+        """As :meth:`Cohort.reveal`."""
+        return self._cohort.reveal(chosen, asked, stayed, lost)

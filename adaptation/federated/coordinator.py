@@ -15,9 +15,9 @@ from ...sim.keys import stream_key
 from ..contract import Decoder, Variables
 from .aggregation import RULES, aggregate
 from .screening import screen
-from .secure import secure_sum
+from .secure import Reveal, opened, quorum
 from .shared import SHARES
-from .site import Training, Update, moved
+from .site import Masked, Training, Update, moved
 
 
 class Sites(Protocol):
@@ -29,6 +29,25 @@ class Sites(Protocol):
     def updates(
         self, decoder: Decoder, variables: Variables, training: Training, share: str, chosen: Sequence[int], key: Array
     ) -> list[Update]: ...
+
+    def masked(
+        self,
+        decoder: Decoder,
+        variables: Variables,
+        training: Training,
+        share: str,
+        chosen: Sequence[int],
+        key: Array,
+        clip: float | None,
+    ) -> Masked:
+        """Updates that the sites have shortened to ``clip`` and masked; those of sites that drop out are not there."""
+        ...
+
+    def reveal(
+        self, chosen: Sequence[int], asked: Sequence[int], stayed: Sequence[int], lost: Sequence[int]
+    ) -> dict[int, dict[int, tuple[int, int]]]:
+        """What takes the masks off the sum of those who ``stayed``: shares from those who are ``asked``, by place."""
+        ...
 
 
 class Round(NamedTuple):
@@ -47,9 +66,10 @@ class Federation:
 
     n_clients sites, drawn anew each round, train; ``rule`` makes one update of theirs, ``rate`` of which is taken.
     share: what travels (:mod:`shared`). clip: longest norm of an update; too_large: refused above so many times the
-    median norm of the round; trim, n_bad: of the trimmed mean and of Krum. secure: updates are summed behind masks, so
-    that the coordinator sees the sum alone: it can then neither refuse nor rank them, and every site shortens its own
-    update to ``clip``, as an honest site does. screened False averages everything, whatever it is.
+    median norm of the round; trim, n_bad: of the trimmed mean and of Krum. secure: every site shortens its own update
+    to ``clip`` and masks it (:mod:`secure`); the coordinator is given masked vectors and learns their sum alone. It can
+    then neither refuse nor rank them, and nothing makes a hostile site shorten its own. screened False averages
+    everything, whatever it is.
     """
 
     n_rounds: int = 50
@@ -110,9 +130,13 @@ def federate(
     for i in range(federation.n_rounds):
         drawn = jax.random.permutation(stream_key(key, "sites", i), len(names))[: federation.n_clients]
         chosen = [int(j) for j in np.sort(np.asarray(drawn))]
-        updates = sites.updates(decoder, variables, training, federation.share, chosen, stream_key(key, "round", i))
+        asked = (decoder, variables, training, federation.share, chosen, stream_key(key, "round", i))
         who = tuple(names[j] for j in chosen)
-        delta, told = _secure(updates, who, federation) if federation.secure else _open(updates, who, federation, seen)
+        if federation.secure:
+            reveal = functools.partial(sites.reveal, chosen)
+            delta, told = _secure(sites.masked(*asked, federation.clip), reveal, who)
+        else:
+            delta, told = _open(sites.updates(*asked), who, federation, seen)
         variables = moved(decoder, variables, federation.rate * delta, federation.share)
         rounds.append(told)
         if after is not None:
@@ -145,12 +169,8 @@ def _aggregate(
     return aggregate(rule, jnp.asarray(updates), jnp.asarray(admitted), jnp.asarray(weight), trim, n_bad)
 
 
-def _secure(updates: list[Update], who: tuple[str, ...], federation: Federation) -> tuple[np.ndarray, Round]:
-    rows = []
-    for update in updates:
-        norm = float(np.linalg.norm(update.delta))
-        factor = 1.0 if federation.clip is None or norm <= federation.clip else federation.clip / norm
-        # How many trials there are is summed with the rest: the last number.
-        rows.append(np.append(update.n_trials * factor * update.delta.astype(np.float64), update.n_trials))
-    total = secure_sum(rows)
-    return (total[:-1] / total[-1]).astype(np.float32), Round(who, {}, (), {})
+def _secure(masked: Masked, reveal: Reveal, who: tuple[str, ...]) -> tuple[np.ndarray, Round]:
+    total = opened(masked.vectors, masked.publics, quorum(len(who)), reveal)
+    lost = {name: "dropped out" for place, name in enumerate(who) if place not in masked.vectors}
+    # How many trials there are was summed with the rest: the last number.
+    return (total[:-1] / total[-1]).astype(np.float32), Round(who, lost, (), {})

@@ -10,7 +10,7 @@ another, are handed over directly, and everybody keeps to the protocol.
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -32,6 +32,9 @@ KEY_BITS = 256
 ONE = 2**32
 #: Bound of a sum's magnitude, in units of the values.
 LARGEST = 2.0**31
+
+Reveal = Callable[[Sequence[int], Sequence[int], Sequence[int]], dict[int, dict[int, tuple[int, int]]]]
+"""(who is asked, who stayed, who is lost) -> by number of those asked what :meth:`Party.reveal` gives."""
 
 
 def encode(vector: np.ndarray, n_sites: int) -> np.ndarray:
@@ -106,11 +109,26 @@ def signed(me: int, other: int, shared: int, n: int) -> np.ndarray:
     return mask if me < other else np.uint64(0) - mask
 
 
-def secure_sum(vectors: Sequence[np.ndarray], *, lost: Sequence[int] = (), threshold: int | None = None) -> np.ndarray:
-    """Sum (n,) of the vectors of the sites that are not ``lost``, which drop out after keys were exchanged.
+def quorum(n_sites: int) -> int:
+    """How many of so many sites must stay: more than two thirds."""
+    return 2 * n_sites // 3 + 1
 
-    Exact to the rounding of each value to 2^-32. ``threshold``: how many sites must stay, by default more than two
-    thirds. Raises InputError, and reveals nothing, where fewer do.
+
+def exchange(parties: Sequence[Party]) -> dict[int, int]:
+    """Public keys by number, after everybody has dealt out shares to everybody."""
+    publics = {p.number: p.public for p in parties}
+    for party in parties:
+        for receiver, of_sender in party.deal(publics).items():
+            parties[receiver].keep(party.number, of_sender)
+    return publics
+
+
+def secure_sum(vectors: Sequence[np.ndarray], *, lost: Sequence[int] = (), threshold: int | None = None) -> np.ndarray:
+    """Sum (n,) of the vectors of the sites that are not ``lost``, which drop out after keys were exchanged: the whole
+    protocol, both sides of it.
+
+    Exact to the rounding of each value to 2^-32. ``threshold``: how many sites must stay, by default :func:`quorum`.
+    Raises InputError, and reveals nothing, where fewer do.
     """
     n_sites = len(vectors)
     lengths = {len(v) for v in vectors}
@@ -118,26 +136,30 @@ def secure_sum(vectors: Sequence[np.ndarray], *, lost: Sequence[int] = (), thres
         raise InputError(
             f"a secure sum got {n_sites} vectors of lengths {sorted(lengths)}; wanted 2 or more of one length"
         )
-    threshold = 2 * n_sites // 3 + 1 if threshold is None else threshold
+    threshold = quorum(n_sites) if threshold is None else threshold
     parties = [Party(i, n_sites, threshold) for i in range(n_sites)]
-    publics = {p.number: p.public for p in parties}
-    for party in parties:
-        for receiver, of_sender in party.deal(publics).items():
-            parties[receiver].keep(party.number, of_sender)
-    stayed = [i for i in range(n_sites) if i not in set(lost)]
+    publics = exchange(parties)
+    received = {p.number: p.masked(np.asarray(v)) for p, v in zip(parties, vectors) if p.number not in set(lost)}
+    return opened(received, publics, threshold, lambda asked, *who: {i: parties[i].reveal(*who) for i in asked})
+
+
+def opened(received: dict[int, np.ndarray], publics: dict[int, int], threshold: int, reveal: Reveal) -> np.ndarray:
+    """The coordinator's side: the sum (n,) of what was ``received``, by number; who sent nothing is lost.
+
+    Raises InputError, and asks for no share, where fewer than ``threshold`` are left.
+    """
+    stayed, lost = sorted(received), sorted(set(publics) - set(received))
     if len(stayed) < threshold:
         raise InputError(
-            f"only {len(stayed)} of {n_sites} sites are left for a secure sum; wanted {threshold}: ask all again"
+            f"only {len(stayed)} of {len(publics)} sites are left for a secure sum; wanted {threshold}: ask all again"
         )
-    received = {i: parties[i].masked(np.asarray(vectors[i])) for i in stayed}
-    revealed = {i: parties[i].reveal(stayed, sorted(set(lost))) for i in stayed[:threshold]}
-    return decode(unmask(received, revealed, publics))
+    return decode(unmask(received, reveal(stayed[:threshold], stayed, lost), publics))
 
 
 def unmask(
     received: dict[int, np.ndarray], revealed: dict[int, dict[int, tuple[int, int]]], publics: dict[int, int]
 ) -> np.ndarray:
-    """The coordinator's side: the encoded sum of what was ``received``, by the shares that were ``revealed``."""
+    """The encoded sum of what was ``received``, by the shares that were ``revealed``."""
     n = len(next(iter(received.values())))
     total = np.zeros(n, np.uint64)
     for vector in received.values():

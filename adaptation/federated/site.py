@@ -1,5 +1,6 @@
 """A site: trials that nobody outside it reads, and what it answers when it is asked to train."""
 
+import dataclasses
 import functools
 import weakref
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from ...sim.errors import InputError
 from ...sim.keys import stream_key
 from ..contract import Decoder, Trials, Variables
 from ..transfer.domains import align_people
+from .secure import Party, exchange, quorum
 from .shared import joined, split, unravel, vector
 
 Tamper = Callable[[Array, Array], Array]
@@ -33,12 +35,23 @@ class Update(NamedTuple):
     n_trials: int
 
 
-class _Held(NamedTuple):
+class Masked(NamedTuple):
+    """All that leaves sites for a secure sum, by place among the chosen: public keys, and vectors (n_shared + 1,) of
+    integers modulo 2^64. Under the mask: the update times the number of trials, and that number."""
+
+    publics: dict[int, int]
+    vectors: dict[int, np.ndarray]
+
+
+@dataclasses.dataclass
+class _Held:
     trials: Trials
     tamper: Tamper | None
+    sent: np.ndarray | None = None  # the round before, by a site that tampers
+    party: Party | None = None  # of the sum under way
 
 
-# Not an attribute, so that no walk over a site's attributes, no pickle and no copy of it meets a trial.
+# Not an attribute, so that no walk over a site's attributes, no pickle and no copy of it meets a trial or a key.
 _HELD: "weakref.WeakKeyDictionary[Site, _Held]" = weakref.WeakKeyDictionary()
 
 
@@ -51,7 +64,7 @@ class Site:
     another process on another machine would be.
     """
 
-    __slots__ = ("__weakref__", "_name", "_previous", "_stays", "n_trials")
+    __slots__ = ("__weakref__", "_name", "_stays", "n_trials")
 
     def __init__(self, name: str, people: Trials, *, align: bool = True, tamper: Tamper | None = None) -> None:
         if people.x.ndim == 3:
@@ -68,7 +81,6 @@ class Site:
         self._name = name
         self.n_trials = int((people.weight > 0).sum())
         self._stays: Any = None
-        self._previous: np.ndarray | None = None
         if self.n_trials == 0:
             raise InputError(f"site {name} has no usable trial; leave it out or check its recordings")
         _HELD[self] = _Held(trials, tamper)
@@ -123,8 +135,12 @@ class Cohort:
         share: str,
         chosen: Sequence[int],
         key: Array,
+        clip: float | None = None,
     ) -> list[Update]:
-        """One update per chosen site, trained from ``variables`` and from what that site kept of earlier rounds."""
+        """One update per chosen site, trained from ``variables`` and from what that site kept of earlier rounds.
+
+        clip: norm that each site shortens its own update to; one that tampers does so afterwards.
+        """
         sites = [self.sites[i] for i in chosen]
         held = [_HELD[site] for site in sites]
         n = max(_HELD[site].trials.y.shape[0] for site in self.sites)
@@ -136,13 +152,48 @@ class Cohort:
         deltas, stays = _outcome(share, stacked, after)
         out = []
         for i, (site, h) in enumerate(zip(sites, held)):
-            delta = np.asarray(deltas[i])
-            previous = delta if site._previous is None else site._previous
+            delta = _shortened(np.asarray(deltas[i]), clip)
             site._stays = jax.tree.map(lambda leaf, i=i: leaf[i], stays) or None
-            sent = delta if h.tamper is None else np.asarray(h.tamper(jnp.asarray(delta), jnp.asarray(previous)))
-            site._previous = sent
-            out.append(Update(sent, site.n_trials))
+            if h.tamper is not None:
+                previous = delta if h.sent is None else h.sent
+                delta = h.sent = np.asarray(h.tamper(jnp.asarray(delta), jnp.asarray(previous)))
+            out.append(Update(delta, site.n_trials))
         return out
+
+    def masked(
+        self,
+        decoder: Decoder,
+        variables: Variables,
+        training: Training,
+        share: str,
+        chosen: Sequence[int],
+        key: Array,
+        clip: float | None,
+    ) -> Masked:
+        """As :meth:`updates`, each masked by its own site: all that a coordinator is given of a secure sum."""
+        return self.mask(chosen, self.updates(decoder, variables, training, share, chosen, key, clip))
+
+    def mask(self, chosen: Sequence[int], updates: Sequence[Update]) -> Masked:
+        """What leaves the chosen sites in place of ``updates``: each masks its own, as a party of a new sum."""
+        parties = [Party(place, len(chosen), quorum(len(chosen))) for place in range(len(chosen))]
+        publics = exchange(parties)
+        vectors = {}
+        for i, party, (delta, n) in zip(chosen, parties, updates):
+            _HELD[self.sites[i]].party = party
+            vectors[party.number] = party.masked(np.append(n * delta.astype(np.float64), n))
+        return Masked(publics, vectors)
+
+    def reveal(
+        self, chosen: Sequence[int], asked: Sequence[int], stayed: Sequence[int], lost: Sequence[int]
+    ) -> dict[int, dict[int, tuple[int, int]]]:
+        """Shares of the sum under way (:meth:`Party.reveal`) that the sites at the places ``asked`` give out, once."""
+        parties = {place: _HELD[self.sites[chosen[place]]].party for place in asked}
+        return {place: party.reveal(stayed, lost) for place, party in parties.items() if party is not None}
+
+
+def _shortened(delta: np.ndarray, clip: float | None) -> np.ndarray:
+    norm = np.linalg.norm(delta.astype(np.float64))
+    return delta if clip is None or norm <= clip else clip / norm * delta.astype(np.float64)
 
 
 @jax.jit

@@ -3,6 +3,7 @@
 import copy
 import functools
 import gc
+import itertools
 import pickle
 
 import jax
@@ -19,9 +20,11 @@ from neurodrift.adaptation.federated.collusion import Colluding, a_little_is_eno
 from neurodrift.adaptation.federated.hostile import flipped_labels, not_a_number, replayed, scaled, sign_flip
 from neurodrift.adaptation.federated.personal import own_statistics
 from neurodrift.adaptation.federated.screening import screen
+from neurodrift.adaptation.federated.secure import decode, opened, quorum
 from neurodrift.adaptation.federated.shared import joined, split, vector
-from neurodrift.adaptation.federated.site import _HELD, moved
+from neurodrift.adaptation.federated.site import _HELD, Masked, moved
 from neurodrift.sim.errors import InputError
+from neurodrift.sim.keys import stream_key
 
 from .toy import Toy, calibration, sure
 
@@ -141,6 +144,107 @@ def test_the_coordinator_is_given_updates_alone(monkeypatch):
         assert update.n_trials == 40
     # and its code knows no trials
     assert not {"Trials", "_HELD"} & set(vars(coordinator_module))
+
+
+def test_of_a_secure_sum_the_coordinator_is_given_masked_updates_alone():
+    given = []
+
+    class Watched:
+        """Stands between coordinator and sites, has no plain update to give, and notes what passes."""
+
+        def __init__(self, sites):
+            self._sites = sites
+            self.names = sites.names
+
+        def masked(self, *arguments):
+            given.append(self._sites.masked(*arguments))
+            return given[-1]
+
+        def reveal(self, *arguments):
+            given.append(self._sites.reveal(*arguments))
+            return given[-1]
+
+    federation = Federation(n_rounds=1, n_clients=4, secure=True, clip=0.1)
+    sites = cohort()
+    watched = Watched(sites)
+    federate(watched, Toy(), start(), STEP, federation, jax.random.key(0))
+    assert [type(passed).__name__ for passed in given] == ["Masked", "dict"]
+    key = stream_key(jax.random.key(0), "round", 0)
+    bare = [u.delta for u in cohort().updates(Toy(), start(), STEP, "all", range(4), key)]
+    vectors = given[0].vectors
+    assert sorted(vectors) == [0, 1, 2, 3]
+    for i, delta in enumerate(bare):
+        short = delta * min(1.0, 0.1 / np.linalg.norm(delta))
+        assert vectors[i].shape == (delta.size + 1,)
+        # Behind masks numbers are anything up to 2^31: none is near what it was, nor is it of any part of the sites.
+        for some in (s for n in (1, 2, 3) for s in itertools.combinations(range(4), n)):
+            partial = decode(sum(vectors[j] for j in some))
+            assert np.abs(partial[:-1] - 40 * short).min() > 1.0
+            assert abs(partial[-1] - 40 * len(some)) > 1.0
+    # No walk over what passed, nor over the sites, meets an update, as it was, shortened or weighted.
+    shown = [v for root in (given, sites) for v in _reachable(root) if isinstance(v, np.ndarray | jax.Array)]
+    for array in (decode(v) if v.dtype == np.uint64 else np.asarray(v, float) for v in shown):
+        for delta in (d for d in bare if d.size in (array.size, array.size - 1)):
+            turned = abs(array[: delta.size] @ delta) / (np.linalg.norm(array[: delta.size]) * np.linalg.norm(delta))
+            assert turned < 0.999
+
+
+def in_secret(sites, clip=None, n=4):
+    """The sum that a coordinator opens of one secure round, in double precision, as a mean of updates."""
+    publics, vectors = sites.masked(Toy(), start(), BRIEF, "all", range(n), jax.random.key(5), clip)
+    total = opened(vectors, publics, quorum(n), functools.partial(sites.reveal, range(n)))
+    return total[:-1] / total[-1]
+
+
+@pytest.mark.parametrize("clip", [None, 2.35])
+def test_a_secure_sum_is_the_mean_of_updates_that_the_sites_shortened(clip):
+    sizes = (40, 24, 32, 16)
+
+    def made():
+        return Cohort([Site(f"S{i}", people(i, n), align=False) for i, n in enumerate(sizes)])
+
+    bare = [u.delta for u in made().updates(Toy(), start(), BRIEF, "all", range(4), jax.random.key(5))]
+    norms = np.array([np.linalg.norm(d.astype(float)) for d in bare])
+    assert clip is None or norms.min() < clip < norms.max()
+    factor = np.ones(4) if clip is None else np.minimum(1.0, clip / norms)
+    weight = np.array(sizes) / sum(sizes)
+    expected = (weight * factor) @ np.array(bare, float)
+    # Each of the four is rounded to 2^-33 at most, before division by the trials of all.
+    np.testing.assert_allclose(in_secret(made(), clip), expected, rtol=0, atol=4 * 2**-33 / sum(sizes) + 1e-15)
+
+
+def test_a_hostile_site_shortens_nothing_of_what_no_one_can_see():
+    honest = [u.delta for u in cohort().updates(Toy(), start(), BRIEF, "all", range(4), jax.random.key(5))]
+    short = np.array([d * min(1.0, 0.1 / np.linalg.norm(d)) for d in honest])
+    weight = np.array([1.0, 1.0, 100.0, 1.0])[:, None]
+    np.testing.assert_allclose(in_secret(cohort(S2=scaled(100.0)), 0.1), (weight * short).mean(0), rtol=1e-5)
+    weight[2] = 1 / 3
+    mean = short[[0, 1, 3]].mean(0) - 1.5 * short[[0, 1, 3]].std(0)
+    sites = Colluding(cohort(), ("S2",), a_little_is_enough())
+    np.testing.assert_allclose(in_secret(sites, 0.1), (short[[0, 1, 3]].sum(0) + mean) / 4, rtol=1e-4, atol=1e-6)
+
+
+class Lossy:
+    """Sites the masked updates of some of whom never arrive."""
+
+    def __init__(self, sites, *lost):
+        self._sites, self._lost = sites, lost
+        self.names, self.reveal = sites.names, sites.reveal
+
+    def masked(self, *arguments):
+        publics, vectors = self._sites.masked(*arguments)
+        return Masked(publics, {place: v for place, v in vectors.items() if place not in self._lost})
+
+
+def test_a_secure_sum_goes_on_without_a_site_that_drops_out_and_refuses_to_without_two():
+    federation = Federation(n_rounds=1, n_clients=4, secure=True)
+    variables, rounds = federate(Lossy(cohort(), 1), Toy(), start(), STEP, federation, jax.random.key(0))
+    assert rounds[0].refused == {"S1": "dropped out"}
+    left = Cohort([cohort().sites[i] for i in (0, 2, 3)])
+    expected, _ = federate(left, Toy(), start(), STEP, Federation(n_rounds=1, n_clients=3), jax.random.key(0))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), variables, expected)
+    with pytest.raises(InputError, match="only 2 of 4 sites"):
+        federate(Lossy(cohort(), 1, 2), Toy(), start(), STEP, federation, jax.random.key(0))
 
 
 def test_a_site_aligns_each_person_and_leaves_out_trials_that_are_not_finite():

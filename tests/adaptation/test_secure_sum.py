@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from neurodrift.adaptation.federated import shamir
-from neurodrift.adaptation.federated.secure import GROUP, ONE, Party, decode, encode, secure_sum, unmask
+from neurodrift.adaptation.federated.secure import GROUP, ONE, Party, decode, encode, exchange, secure_sum, unmask
 from neurodrift.sim.errors import InputError
 
 
@@ -15,11 +15,7 @@ def vectors(n_sites, n=20, seed=0):
 def dealt(n_sites, threshold):
     """Parties who have exchanged keys and shares, and their public keys."""
     parties = [Party(i, n_sites, threshold) for i in range(n_sites)]
-    publics = {p.number: p.public for p in parties}
-    for party in parties:
-        for receiver, of_sender in party.deal(publics).items():
-            parties[receiver].keep(party.number, of_sender)
-    return parties, publics
+    return parties, exchange(parties)
 
 
 def test_the_group_is_that_of_rfc_3526():
