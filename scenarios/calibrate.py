@@ -24,6 +24,7 @@ from ..sim.head.montage import make_montage
 from ..sim.keys import stream_key
 from ..sim.plant import record
 from ..sim.recordings import Recording, load
+from .known_people import known_to, person_of
 from .preparing import prepared
 from .statistics import wilson
 
@@ -86,6 +87,7 @@ def run_calibrate(
             card,
             people=1,
             trials=n_trials,
+            subjects=None if card.subjects is None else tuple(dict.fromkeys((*card.subjects, person_of(recording)))),
             data=f"{card.data}; then {n_trials} trials of {recording.subject} ({recording.source})",
             strategy={
                 "name": "calibrated",
@@ -110,13 +112,28 @@ def run_calibrate(
         "arms": found,
         "verdict": verdict(found, tuned["n_steps"]),
         "notes": list(recording.notes),
+        "warnings": _warnings(str(start), card, recording),
         "written": str(written),
     }
 
 
+def _warnings(start: str, card: Card, recording: Recording) -> list[str]:
+    """That the user was trained on, so that what is expected flatters; that nobody knows, of an older card."""
+    if card.subjects is None:
+        return [
+            f"the card of {start} does not say whom it was trained on: had it this user, the accuracy is optimistic"
+        ]
+    return [
+        f"{start} was trained on {name}: the accuracy to expect is optimistic"
+        for name in known_to(card, [person_of(recording)])
+    ]
+
+
 def _read(source: str, events: Any, tmin: float, tmax: float) -> Recording:
     """The named recording's good channels between ``tmin`` and ``tmax``."""
-    options = {} if ":" in source and not Path(source).exists() else {"tmin": tmin, "tmax": tmax}
+    options = {} if ":" in source and not Path(source).exists() else {
+        "tmin": tmin, "tmax": tmax, "subject": Path(source).stem,
+    }  # fmt: skip
     found = load(source, events, **options)
     found = found.pick([c for c in found.ch_names if c not in found.bad_channels])
     return found if options else found.crop(tmin, tmax)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,9 @@ def make_checkpoint(
     key = stream_key(jax.random.key(recipe.seed), "pretraining")
     begun = None if recipe.start is None else checkpoint_for(recipe.start, recipe.decoder)
     if recipe.data:
-        known, outside, decoder, facts = recorded_people(recipe.data, recipe.events, recipe.decoder, begun)
+        known, outside, decoder, facts = recorded_people(
+            recipe.data, recipe.events, recipe.decoder, recipe.start, begun
+        )
     else:
         known, outside, decoder, facts = _virtual(recipe, key)
     network, spec = hasattr(decoder, "learning_rate"), STRATEGIES[recipe.strategy]
@@ -95,6 +97,8 @@ def make_checkpoint(
     worth = worth_of(decoder, start, found, outside, network)
     if spec.continues:
         worth.append(after_steps(decoder, strategy(recipe.strategy).learner, start, found, outside))
+    if begun is not None:
+        facts |= _after(begun.card, facts)
     card = Card(
         decoder=recipe.decoder, fields=decoder_fields(decoder), class_names=CLASS_NAMES, seed=recipe.seed,
         strategy=how, metrics={row.name: row.after for row in worth}, code=__version__, command=recipe.command, **facts,
@@ -144,9 +148,19 @@ def _virtual(recipe: Recipe, key: Array) -> tuple[Any, Trials, Decoder, dict[str
         "preprocessing": preprocessing_of(spec, 3.0), "reference": "FCz", "people": recipe.people,
         "trials": recipe.people * recipe.trials,
         "data": "virtual people imagining left and right hand, simulated; head, rhythm, noise and drift randomised",
-        "licence": "BSD-3-Clause",
+        "licence": "BSD-3-Clause", "subjects": (),
     }  # fmt: skip
     return known, outside, setup.decoder, facts
+
+
+def _after(before: Card, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What of ``facts`` holds for the checkpoint gone on from as well: its data, its people's names, its licence."""
+    known, licences = before.subjects, (before.licence, facts["licence"])
+    return {
+        "data": f"{before.data}; then {facts['data']}",
+        "subjects": None if known is None else tuple(dict.fromkeys((*known, *facts["subjects"]))),
+        "licence": "; and ".join(dict.fromkeys(licences)),
+    }
 
 
 @jax.jit

@@ -14,6 +14,7 @@ from ..adaptation.transfer.domains import stacked
 from ..sim.errors import InputError
 from ..sim.recordings import Recording, load
 from .eegmmidb import of_subject, recorded_subjects
+from .known_people import person_of, refuse_known
 from .preparing import Windows, prepared, preprocessing_of
 from .simulated import CLASS_NAMES
 
@@ -21,25 +22,30 @@ SECONDS = (0.5, 3.5)  # after the cue
 
 
 def recorded_people(
-    data: Sequence[str], events: str | None, decoder_name: str, begun: Checkpoint | None
+    data: Sequence[str], events: str | None, decoder_name: str, start: str | None, begun: Checkpoint | None
 ) -> tuple[Trials, Trials, Decoder, dict[str, Any]]:
     """People to train on, others held out (a fifth), the decoder for them, and what a card says of them.
 
-    data: recordings of one person each, or folders of EEGMMIDB; begun: the checkpoint to go on from, whose windows they
-    are given, None: the channels that all have. InputError where there are too few, or none of the two hands.
+    data: recordings of one person each, or folders of EEGMMIDB; begun: the checkpoint called ``start`` to go on from,
+    whose windows they are given, None: the channels that all have. InputError where there are too few, none of the two
+    hands, or where ``begun`` was trained on who is held out.
     """
     recordings = [_two_hands(r).crop(*SECONDS) for r in _all_of(data, events)]
     if len(recordings) < 3:
         raise InputError(f"--data names {len(recordings)} recordings: wanted 3 or more, one is held out of every five")
-    twice = [name for name, n in Counter(r.subject for r in recordings).items() if n > 1]
+    who = [person_of(r) for r in recordings]
+    twice = [name for name, n in Counter(who).items() if n > 1]
     if twice:
         raise InputError(
             f"--data has {twice[0]} more than once: wanted one recording of each person, so that nobody is both "
             "trained on and held out"
         )
+    n_out = max(1, len(recordings) // 5)
+    if start is not None and begun is not None:
+        refuse_known(start, begun.card, who[-n_out:], "held out")
     wanted = begun.card if begun is not None else _windows(decoder_name, recordings)
     people = [prepared(r if begun is not None else r.pick(wanted.ch_names), wanted) for r in recordings]
-    n_out, names = max(1, len(people) // 5), [r.source for r in recordings]
+    names = [r.source for r in recordings]
     decoder = (
         registry.decoder(decoder_name).make(len(wanted.ch_names), wanted.n_times, 2, wanted.sfreq)
         if begun is None
@@ -51,6 +57,7 @@ def recorded_people(
         "trials": sum(len(p.y) for p in people[:-n_out]),
         "licence": "that of the recordings: " + "; ".join(sorted({r.licence for r in recordings})),
         "data": f"recorded: {', '.join(names[:-n_out])}; held out: {', '.join(names[-n_out:])}",
+        "subjects": tuple(who[:-n_out]),
     }  # fmt: skip
     return stacked(people[:-n_out]), stacked(people[-n_out:]), decoder, facts
 

@@ -24,6 +24,8 @@ class Card:
     strategy:      how it was pretrained, with its numbers; seed
     licence:       of the weights, as an SPDX name where there is one
     metrics:       name -> number, measured on people that were not trained on
+    subjects:      recorded people it was trained on, those of the checkpoint it went on from among them; the
+                   virtual people of pretraining have no names; None where an older card does not say
     code:          version of the package; command: the line that makes it again
     """
 
@@ -44,6 +46,7 @@ class Card:
     seed: int = 0
     code: str = ""
     command: str = ""
+    subjects: tuple[str, ...] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Strict JSON types, the format and its version first."""

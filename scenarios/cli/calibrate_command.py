@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -65,6 +66,8 @@ def execute(options: Options) -> int:
         options.file, start=options.start, n_trials=options.trials, events=events, tmin=options.tmin, tmax=options.tmax,
         layers=options.layers, seed=options.seed, out=options.out or Path(f"calibrated-{stem}.safetensors"),
     )  # fmt: skip
+    for warning in found["warnings"]:
+        print(f"warning: {warning}", file=sys.stderr)
     if options.json:
         print(json.dumps(found, indent=1))
     else:

@@ -21,6 +21,7 @@ from ...sim.keys import stream_key
 from ...sim.plant import record
 from ..contract import Cell, Notify, RunConfig
 from ..eegmmidb import of_subject, recorded_subjects
+from ..known_people import refuse_known
 from ..own import Finished, cells_of, people
 from ..preparing import prepared
 from ..simulated import CLASS_NAMES
@@ -71,7 +72,8 @@ class NewUser:
             _ = _start(config)
             return cells_of(config, people(config))
         if config.start is not None:
-            checkpoint_for(config.start, config.decoder)
+            found = checkpoint_for(config.start, config.decoder)
+            refuse_known(config.start, found.card, recorded_subjects(config.data), "judged")
         return cells_of(config, *((name,) for name in recorded_subjects(config.data)))
 
     def run(self, config: RunConfig, cell: Cell, notify: Notify) -> Measured:

@@ -28,6 +28,7 @@ def card():
         class_names=("left hand", "right hand"),
         preprocessing={"l_freq": 8.0, "h_freq": 30.0, "window_s": 3.0, "alignment": "euclidean"}, data="EEGMMIDB S094",
         people=1, trials=45, strategy={"name": "pooled"}, licence="ODC-By-1.0", metrics={},
+        subjects=("S094",),
     )  # fmt: skip
 
 
@@ -88,7 +89,27 @@ def test_the_calibrated_checkpoint_is_read_again_and_says_what_it_is(told):
     assert again.card.strategy["name"] == "calibrated"
     assert again.card.strategy["n_steps"] == found["n_steps"]
     assert again.card.metrics["accuracy"] == found["arms"]["fine-tuned"]["accuracy"]
+    assert again.card.subjects == ("S094", "S007")
+    assert found["warnings"] == []
     assert not np.allclose(again.variables.align, np.eye(9))
+
+
+@pytest.mark.parametrize(
+    ("subjects", "said"),
+    [
+        (("S094", "S007"), "was trained on S007: the accuracy to expect is optimistic"),
+        (None, "does not say whom it was trained on"),
+        ((), ""),
+    ],
+)
+def test_a_user_who_was_trained_on_is_warned_of(subjects, said, checkpoint, tmp_path, capsys):
+    found = load_checkpoint(checkpoint)
+    save_checkpoint(tmp_path / "known", found.variables, dataclasses.replace(found.card, subjects=subjects))
+    words = ["--start", str(tmp_path / "known"), "--trials", "20", "--out", str(tmp_path / "mine")]
+    assert main(["calibrate", "embedded:eegmmidb-S007", *words]) == 0
+    error = capsys.readouterr().err
+    assert error.count("warning") == (said != "")
+    assert said in error
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from neurodrift.adaptation import registry
 from neurodrift.adaptation.contract import Trials
 from neurodrift.adaptation.spd import covariance, inv_sqrtm, regularised
 from neurodrift.adaptation.transfer.card import Card, decoder_fields
-from neurodrift.adaptation.transfer.checkpoint import save_checkpoint
+from neurodrift.adaptation.transfer.checkpoint import load_checkpoint, read_card, save_checkpoint
 from neurodrift.adaptation.transfer.zoo import ZOO, find_checkpoint, shipped, weights_of, zoo_path
 from neurodrift.scenarios import pretraining, simulated, worth
 from neurodrift.scenarios.catalogue import SCENARIOS
@@ -88,6 +88,88 @@ def test_a_new_user_meets_a_checkpoint_of_the_decoder_that_is_run(tmp_path, data
         scenario.plan(make_config(info.name, info, start=path, data=data))
     if data is None:
         assert scenario.plan(make_config(info.name, info, start=path, decoder="eegnet"))
+
+
+def folder_of(path, *numbers):
+    """A folder that is listed as EEGMMIDB's, of empty files."""
+    for name in (f"S{n:03d}" for n in numbers):
+        (path / name).mkdir(parents=True)
+        for run in (4, 8, 12):
+            (path / name / f"{name}R{run:02d}.edf").touch()
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("subjects", "said"),
+    [
+        (("S002", "S007"), "was trained on S002, who would be judged"),
+        (None, "does not say whom it was trained on"),
+        (("S007",), None),
+        ((), None),
+    ],
+)
+def test_a_new_user_is_not_met_by_a_checkpoint_that_was_trained_on_them(subjects, said, tmp_path):
+    path, _, _ = checkpoint(tmp_path, subjects=subjects)
+    info, scenario = INFOS["transfer_new_user"], get_scenario("transfer_new_user")
+    data = folder_of(tmp_path / "people", 1, 2, 3)
+    config = make_config(info.name, info, start=path, data=data, decoder="eegnet")
+    if said is None:
+        assert len(scenario.plan(config)) >= 3
+        return
+    with pytest.raises(InputError, match=said) as error:
+        scenario.plan(config)
+    assert "\n" not in str(error.value)
+
+
+class _Recorded:
+    """Recordings of the two hands, without signal: what is refused is refused before anything is filtered."""
+
+    def __init__(self, subject):
+        self.subject = subject
+
+
+@pytest.mark.parametrize(
+    ("subjects", "who", "said"),
+    [
+        (("S005",), ["S001", "S002", "S003", "S004", "S005R04"], "was trained on S005, who would be held out"),
+        (None, ["S001", "S002", "S003"], "does not say whom"),
+        ((), ["S001R04", "S001R08", "S003"], "has S001 more than once"),
+        (("S001", "S002"), ["S001", "S002", "S003"], "prepared"),  # those trained on again may be known
+    ],
+)
+def test_who_is_held_out_is_a_stranger_to_the_checkpoint_gone_on_from(subjects, who, said, tmp_path, monkeypatch):
+    from neurodrift.scenarios import recorded_people
+
+    path, _, _ = checkpoint(tmp_path, subjects=subjects)
+    found = [_Recorded(name) for name in who]
+
+    class Prepared(Exception):
+        pass
+
+    def prepared(*_):
+        raise Prepared("prepared")
+
+    monkeypatch.setattr(recorded_people, "_all_of", lambda data, events: found)
+    monkeypatch.setattr(recorded_people, "_two_hands", lambda r: r)
+    monkeypatch.setattr(_Recorded, "crop", lambda self, *_: self, raising=False)
+    monkeypatch.setattr(recorded_people, "prepared", prepared)
+    with pytest.raises((InputError, Prepared), match=said):
+        recorded_people.recorded_people(["x"], None, "eegnet", "net", load_checkpoint(path))
+
+
+@pytest.mark.slow
+def test_a_card_names_the_recorded_people_who_were_trained_on(tmp_path):
+    who = ",".join(f"embedded:{name}" for name in ("eegmmidb-S007", "eegmmidb-S094", "p01"))
+    assert main(["pretrain", "--decoder", "csp_lda", "--data", who, "--out", str(tmp_path / "net")]) == 0
+    assert read_card(tmp_path / "net").subjects == ("S007", "S094")  # the last is held out
+
+
+@pytest.mark.parametrize(("before", "after"), [(("S001", "S002"), ("S001", "S002", "S003")), (None, None)])
+def test_who_was_trained_on_before_stays_on_the_card(before, after, tmp_path):
+    path, _, _ = checkpoint(tmp_path, subjects=before, licence="ODC-By 1.0")
+    facts = {"data": "more", "subjects": ("S002", "S003"), "licence": "MIT"}
+    found = pretraining._after(read_card(path), facts)
+    assert found == {"data": "none; then more", "subjects": after, "licence": "ODC-By 1.0; and MIT"}
 
 
 @pytest.mark.slow
