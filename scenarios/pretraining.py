@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from .preparing import preprocessing_of
 from .recorded_people import recorded_people
 from .simulated import CLASS_NAMES, DECODER_SFREQ, MONTAGE, Setup
 from .starting import checkpoint_for
-from .worth import Worth, after_steps, worth_of
+from .worth import N_FEW, Worth, after_steps, worth_of
 
 AT_ONCE = 64  # virtual people kept in memory; more are drawn anew, round by round
 HELD_OUT = 16
@@ -72,6 +73,8 @@ def make_checkpoint(
         known, outside, decoder, facts = recorded_people(
             recipe.data, recipe.events, recipe.decoder, recipe.start, begun
         )
+        fewest = min(int((people.weight > 0).sum(1).min()) for people in (known, outside))
+        _check_trials(recipe.strategy, fewest, "--data has somebody of {} trials")
     else:
         known, outside, decoder, facts = _virtual(recipe, key)
     network, spec = hasattr(decoder, "learning_rate"), STRATEGIES[recipe.strategy]
@@ -101,7 +104,8 @@ def make_checkpoint(
         facts |= _after(begun.card, facts)
     card = Card(
         decoder=recipe.decoder, fields=decoder_fields(decoder), class_names=CLASS_NAMES, seed=recipe.seed,
-        strategy=how, metrics={row.name: row.after for row in worth}, code=__version__, command=recipe.command, **facts,
+        strategy=how, code=__version__, command=recipe.command,
+        metrics={row.name: row.after for row in worth if math.isfinite(row.after)}, **facts,
     )  # fmt: skip
     return Checkpoint(decoder, found, card), worth
 
@@ -128,8 +132,22 @@ def _check(recipe: Recipe) -> None:
             f"--strategy {recipe.strategy} goes on from a trained decoder: give one with --start, such as --start "
             f"{next(iter(ZOO))}"
         )
+    if not recipe.data:
+        _check_trials(recipe.strategy, recipe.trials, "--trials is {}")
     if spec.covariance_only and recipe.people > AT_ONCE:
         raise InputError(f"--people is {recipe.people}: {recipe.decoder} takes {AT_ONCE} at most, all at once")
+
+
+def _check_trials(name: str, fewest: int, said: str) -> None:
+    """InputError where the people of a strategy that learns to learn have too few trials to learn from and judge by."""
+    if not STRATEGIES[name].continues:
+        return
+    n_support = strategy(name).n_support
+    if fewest <= max(n_support, N_FEW):
+        raise InputError(
+            f"{said.format(fewest)}: --strategy {name} wants {max(n_support, N_FEW) + 1} or more, {n_support} to learn "
+            f"from and others to judge by, and more than the {N_FEW} that a new user gives"
+        )
 
 
 def _virtual(recipe: Recipe, key: Array) -> tuple[Any, Trials, Decoder, dict[str, Any]]:

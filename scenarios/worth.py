@@ -13,6 +13,9 @@ from ..adaptation.transfer.discrepancy import between_people, features_of
 from ..adaptation.transfer.domains import align_people, euclidean_align
 from .statistics import bootstrap, resample, weighted_mean
 
+N_FEW = 10
+"""Labelled trials of a new person that :func:`after_steps` lets a learner step on."""
+
 
 class Worth(NamedTuple):
     """Of one measure on people who were not trained on: before training, after it, its interval over people after."""
@@ -55,12 +58,9 @@ def worth_of(decoder: Decoder, start: Variables, found: Variables, outside: Tria
 
 
 def after_steps(decoder: Decoder, learner: Any, start: Variables, found: Variables, outside: Trials) -> Worth:
-    """Accuracy, %, after the learner's steps on each person's first ten trials, on those that follow; the ten tell the
-    scale as well."""
-    name, n_few = "accuracy_after_10", 10
-    if outside.y.shape[1] <= n_few:
-        return Worth(name, float("nan"), float("nan"), float("nan"), float("nan"), "%")
-    few, later = (jax.tree.map(lambda a, s=s: a[:, s], outside) for s in (slice(n_few), slice(n_few, None)))
+    """Accuracy, %, after the learner's steps on each person's first ten trials, on those that follow, one or more of
+    everybody; the ten tell the scale as well."""
+    few, later = (jax.tree.map(lambda a, s=s: a[:, s], outside) for s in (slice(N_FEW), slice(N_FEW, None)))
 
     @jax.jit
     def right(variables: Variables) -> Array:
@@ -75,4 +75,4 @@ def after_steps(decoder: Decoder, learner: Any, start: Variables, found: Variabl
 
     before, after = (np.asarray(right(v), float) for v in (start, found))
     interval = bootstrap(weighted_mean(after), resample(len(after), 0))
-    return Worth(name, float(before.mean()), interval.value, interval.lo, interval.hi, "%")
+    return Worth(f"accuracy_after_{N_FEW}", float(before.mean()), interval.value, interval.lo, interval.hi, "%")

@@ -5,6 +5,7 @@ from typing import Any
 import jax
 from jax import Array
 
+from ...sim.errors import InputError
 from ...sim.keys import stream_key
 from ...sim.pytree import component, static
 from ..contract import Decoder, Trials, Variables
@@ -17,8 +18,9 @@ from .training import problem_of
 class OverPeople:
     """Every person of a minibatch is a task: ``n_support`` trials, classes in turn, to learn from, the others to judge.
 
-    The optimiser, its rate and its decay are the loop's (AdamW), not the learner's. Feature statistics stay as they
-    were: start from a decoder that is trained.
+    InputError for people of ``n_support`` trials or fewer, of whom none would be left to judge by. The optimiser, its
+    rate and its decay are the loop's (AdamW), not the learner's. Feature statistics stay as they were: start from a
+    decoder that is trained.
     """
 
     learner: Any
@@ -30,6 +32,12 @@ class OverPeople:
 
     def gradient(self, decoder: Decoder, variables: Variables, extra: Any, batch: Batch, key: Array) -> Gradient:
         """The mean over people of what the learner says."""
+        n_trials = batch.trials.y.shape[1]
+        if n_trials <= self.n_support:
+            raise InputError(
+                f"people bring {n_trials} trials to a minibatch: wanted more than the {self.n_support} that are learnt "
+                "from, the others judge; give more trials"
+            )
         loss, theta_of, rates = problem_of(decoder, variables, self.learner)
 
         def of_person(trials: Trials, key: Array) -> tuple[Array, Any]:

@@ -70,13 +70,17 @@ class Card:
             raise InputError(f"{where} lacks {', '.join(missing)}: make the checkpoint again with neurodrift pretrain")
         facts: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in found.items() if k in names}
         card = cls(**facts)
-        numbers = (card.sfreq, card.n_times, *card.metrics.values())
+        card._check(where)
+        return card
+
+    def _check(self, where: str) -> None:
+        numbers = (self.sfreq, self.n_times, *self.metrics.values())
         if not all(isinstance(n, int | float) and math.isfinite(n) for n in numbers):
             raise InputError(f"{where} holds what is not a number among sfreq, n_times and metrics: make it again")
-        return card
 
     def dumps(self, weights_sha256: str) -> str:
         """The card's file: readable JSON with the checksum of the weights beside it."""
+        self._check("the card to write")
         body = {**self.to_json(), "weights_sha256": weights_sha256}
         return json.dumps(body, indent=1, allow_nan=False) + "\n"
 

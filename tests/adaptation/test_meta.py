@@ -238,3 +238,11 @@ def test_people_that_have_too_few_trials_are_refused():
     people = Trials(np.zeros((2, 20, 2, N_TIMES)), np.zeros((2, 20), int), np.ones((2, 20)))
     with pytest.raises(InputError, match=r"people have 20 trials, an episode takes 10 \+ 20"):
         meta_train(Toy(), people, jax.random.key(1), MAML(), sure())
+
+
+def test_people_of_whom_no_trial_is_left_to_judge_by_are_refused():
+    trials = Trials(jnp.zeros((2, 8, 3, N_TIMES)), jnp.zeros((2, 8), jnp.int32), jnp.ones((2, 8)))
+    batch = Batch(trials, jnp.arange(2), jnp.ones(2), jnp.zeros(()))
+    start = Toy().init(jax.random.key(0))
+    with pytest.raises(InputError, match="people bring 8 trials to a minibatch: wanted more than the 8"):
+        OverPeople(learner=ANIL(), n_support=8).gradient(Toy(), start, {}, batch, jax.random.key(0))

@@ -116,6 +116,13 @@ def test_weights_that_are_not_finite_are_refused(network, tmp_path):
         load_checkpoint(tmp_path / "net")
 
 
+def test_a_number_that_is_none_leaves_neither_file(network, tmp_path):
+    _, variables, card = network
+    with pytest.raises(InputError, match="not a number among sfreq, n_times and metrics"):
+        save_checkpoint(tmp_path / "net", variables, dataclasses.replace(card, metrics={"accuracy": float("nan")}))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_that_is_not_there_is_refused(network, tmp_path):
     with pytest.raises(InputError, match="writable, existing folder"):
         save_checkpoint(tmp_path / "no" / "net", network[1], network[2])

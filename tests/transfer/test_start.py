@@ -215,6 +215,10 @@ def test_a_configuration_without_a_checkpoint_is_written_as_ever():
         (["--weight", "-1"], "wanted a finite number"),
         (["--decoder", "csp_lda", "--strategy", "mmd"], "is for networks"),
         (["--strategy", "maml"], "goes on from a trained decoder: give one with --start"),
+        (
+            ["--strategy", "maml", "--start", "eegnet-mi-virtual", "--trials", "10"],
+            "--trials is 10: --strategy maml wants 11 or more",
+        ),
         (["--strategy", "supervised", "--weight", "1"], "supervised has no penalty"),
         (["--start", "eegnet-mi-virtuel"], "did you mean 'eegnet-mi-virtual'"),
         (["--start", "nosuch"], "the package has eegnet-mi-virtual"),
@@ -227,6 +231,30 @@ def test_what_cannot_be_pretrained_is_refused_in_one_line(words, said, tmp_path,
     error = capsys.readouterr().err
     assert said in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("short", [0, 1])
+def test_recorded_people_of_too_few_trials_to_learn_from_are_refused(short, monkeypatch):
+    """Trials that fill up are none; everybody counts, trained on or held out."""
+    people = [Trials(jnp.zeros((2, 20, 31, 375)), jnp.zeros((2, 20), jnp.int32), jnp.ones((2, 20))) for _ in range(2)]
+    people[short] = people[short]._replace(weight=people[short].weight.at[1, 10:].set(0.0))
+    monkeypatch.setattr(pretraining, "recorded_people", lambda *_: (*people, None, {}))
+    recipe = pretraining.Recipe(strategy="reptile", start="eegnet-mi-virtual", data=("x",))
+    with pytest.raises(InputError, match="--data has somebody of 10 trials: --strategy reptile wants 11 or more"):
+        pretraining.make_checkpoint(recipe)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["maml", "anil", "reptile"])
+def test_a_start_to_learn_from_is_trained_and_judged_after_its_steps(name, tmp_path, capsys):
+    words = ["--strategy", name, "--start", "eegnet-mi-virtual", "--quick", "--trials", "11", "--people", "4"]
+    assert main(["pretrain", *words, "--out", str(tmp_path / "net")]) == 0
+    assert "accuracy after its steps on 10 labelled trials" in capsys.readouterr().out
+    found, start = load_checkpoint(tmp_path / "net"), find_checkpoint("eegnet-mi-virtual")
+    assert set(found.card.metrics) >= {"accuracy", "accuracy_after_10"}
+    moved = jax.tree.map(lambda a, b: float(jnp.abs(a - b).max()), found.variables.params, start.variables.params)
+    assert max(jax.tree.leaves(moved)) > 1e-4
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["net.json", "net.safetensors"]
 
 
 def test_the_command_of_a_card_makes_the_same_recipe_again():
