@@ -11,6 +11,7 @@ from ..adaptation.contract import Decoder, Trials, Variables
 from ..adaptation.meta import recalibrate
 from ..adaptation.transfer.discrepancy import between_people, features_of
 from ..adaptation.transfer.domains import align_people, euclidean_align
+from ..adaptation.trials import usable
 from .statistics import bootstrap, resample, weighted_mean
 
 N_FEW = 10
@@ -50,10 +51,9 @@ def worth_of(decoder: Decoder, start: Variables, found: Variables, outside: Tria
         return [Worth("accuracy", nan, interval.value, interval.lo, interval.hi, "%")]
     rows = [Worth("accuracy", float(before.mean()), interval.value, interval.lo, interval.hi, "%")]
     if len(after) > 1:
-        measured = [
-            {k: float(v) for k, v in between_people(features_of(decoder, v, outside)).items()} for v in (start, found)
-        ]
-        rows += [Worth(name, measured[0][name], measured[1][name], nan, nan, "") for name in measured[0]]
+        there = jax.vmap(usable)(outside).weight
+        measured = [between_people(features_of(decoder, v, outside), there) for v in (start, found)]
+        rows += [Worth(name, float(measured[0][name]), float(measured[1][name]), nan, nan, "") for name in measured[0]]
     return rows
 
 

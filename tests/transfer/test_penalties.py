@@ -11,6 +11,7 @@ from neurodrift.adaptation.contract import Trials
 from neurodrift.adaptation.transfer.contract import Batch
 from neurodrift.adaptation.transfer.coral import coral_distance
 from neurodrift.adaptation.transfer.dann import DANN, reverse_gradient, strength_at
+from neurodrift.adaptation.transfer.discrepancy import between_people, proxy_a_distance
 from neurodrift.adaptation.transfer.mcc import MCC, class_confusion
 from neurodrift.adaptation.transfer.mmd import SCALES, mmd_squared
 
@@ -53,6 +54,56 @@ def test_people_with_the_same_features_have_no_discrepancy():
     ones = jnp.ones((N_PEOPLE, N_TRIALS))
     np.testing.assert_allclose(mmd_squared(jnp.asarray(f), ones), 0.0, atol=1e-14)
     np.testing.assert_allclose(coral_distance(jnp.asarray(f), ones), 0.0, atol=1e-14)
+
+
+def test_what_fills_people_up_changes_no_discrepancy():
+    f, weight = features(), np.array([[1.0] * 7, [1.0] * 4 + [0.0] * 3, [1.0] * 5 + [0.0] * 2])
+    found = between_people(jnp.asarray(f), jnp.asarray(weight))
+    filled = np.where(weight[..., None] > 0, f, 50.0)
+    jax.tree.map(np.testing.assert_array_equal, between_people(jnp.asarray(filled), jnp.asarray(weight)), found)
+    longer, more = (np.pad(a, [(0, 0), (0, 4)] + [(0, 0)] * (a.ndim - 2), constant_values=v)
+                    for a, v in ((f, -9.0), (weight, 0.0)))  # fmt: skip
+    again = between_people(jnp.asarray(longer), jnp.asarray(more))
+    for name in ("mmd", "a_distance"):  # the third deals trials out by lot
+        np.testing.assert_allclose(again[name], found[name], rtol=1e-12)
+    ones = between_people(jnp.asarray(f), jnp.ones(weight.shape))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12), between_people(jnp.asarray(f)), ones)
+
+
+def test_the_a_distance_is_that_of_a_ridge_regression_with_both_people_alike():
+    """Primal normal equations, person by person, the trials that are not there taken out beforehand."""
+    f, weight = features(seed=5, shift=0.4), np.array([[1.0] * 7, [1.0] * 4 + [0.0] * 3, [1.0] * 5 + [0.0] * 2])
+    there = [x[w > 0] for x, w in zip(f, weight)]
+    everything = np.concatenate(there)
+    people = [(x - everything.mean(0)) / everything.std(0) / np.sqrt(N_FEATURES) for x in there]
+    distances = []
+    for a, b in itertools.combinations(people, 2):
+        fit = np.concatenate([a[::2], b[::2]])
+        n_a, n_b = len(a[::2]), len(b[::2])
+        counts = np.repeat([(n_a + n_b) / 2 / n_a, (n_a + n_b) / 2 / n_b], [n_a, n_b])
+        sides = np.repeat([1.0, -1.0], [n_a, n_b])
+        design = np.column_stack([fit, np.ones(len(fit))])
+        loading = (counts * (design**2).sum(1)).sum() / counts.sum() / 100.0
+        slope = np.linalg.solve(design.T @ (counts[:, None] * design) + loading * np.eye(N_FEATURES + 1),
+                                design.T @ (counts * sides))  # fmt: skip
+        missed = [np.mean(side * np.column_stack([x[1::2], np.ones(len(x[1::2]))]) @ slope <= 0)
+                  for x, side in ((a, 1.0), (b, -1.0))]  # fmt: skip
+        distances.append(2 * (1 - 2 * np.mean(missed)))
+    found = proxy_a_distance(jnp.asarray(f), jnp.asarray(weight))
+    np.testing.assert_allclose(found, np.mean(distances), rtol=1e-9)
+    assert 0.1 < float(found) < 1.9
+
+
+def test_people_with_too_few_trials_to_be_told_apart_have_no_a_distance():
+    f, weight = features(), np.ones((N_PEOPLE, N_TRIALS))
+    f[2] = f[0]  # whom nothing tells apart; f[1] against nobody would count as told apart by everything
+    f[1, 0] = f[0].mean(0)
+    weight[1, 1:] = 0
+    gone = np.where(np.arange(N_PEOPLE)[:, None] == 1, 0.0, weight)
+    found, without = (float(proxy_a_distance(jnp.asarray(f), jnp.asarray(w))) for w in (weight, gone))
+    assert found == pytest.approx(without, abs=1e-12)
+    assert found <= 0.0
+    assert float(proxy_a_distance(jnp.asarray(f), jnp.asarray(weight * [[0.0], [1.0], [0.0]]))) == 0.0
 
 
 def test_coral_is_the_squared_distance_of_the_covariances_over_four_d_squared():

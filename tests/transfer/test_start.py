@@ -284,6 +284,22 @@ def test_accuracy_is_of_each_person_behind_their_own_alignment():
     assert first.min() > 80
 
 
+def test_what_fills_people_up_is_not_measured(monkeypatch):
+    monkeypatch.setattr(worth, "accuracy_of", lambda *_: np.asarray([50.0, 60.0, 70.0]))
+    monkeypatch.setattr(worth, "features_of", lambda decoder, variables, people: people.x[:, :, 0])
+    rng = np.random.default_rng(3)
+    x, weight = rng.standard_normal((3, 12, 1, 5)).astype(np.float32), np.ones((3, 12), np.float32)
+    weight[1, 8:] = 0.0
+
+    def measured(fill):
+        filled = np.where(weight[..., None, None] > 0, x, fill).astype(np.float32)
+        people = Trials(jnp.asarray(filled), jnp.zeros((3, 12), jnp.int32), jnp.asarray(weight))
+        return {row.name: row.after for row in worth.worth_of(None, None, None, people, True)}
+
+    assert measured(0.0) == measured(9.0)
+    assert measured(0.0)["mmd"] > 0
+
+
 def test_every_checkpoint_of_the_zoo_is_small_says_what_it_is_and_loads():
     for name in shipped():
         found = find_checkpoint(name)
