@@ -79,7 +79,7 @@ def run_calibrate(
     _check(recording, few, n_trials, card.class_names)
     arms = _arms(decoder, checkpoint.variables, few, later, card, FewTrials(reach=REACHES[layers]), seed)
     variables, found, tuned = arms
-    metrics = {k: found["fine-tuned"][k] for k in ("accuracy", "lo", "hi")}
+    metrics = {f"own_{k}": found["fine-tuned"][k] for k in ("accuracy", "lo", "hi")}
     written = save_checkpoint(
         out,
         variables,
@@ -93,6 +93,7 @@ def run_calibrate(
                 "name": "calibrated",
                 "layers": layers,
                 "n_steps": tuned["n_steps"],
+                "temperature": tuned["temperature"],
                 "after": dict(card.strategy),
             },
             metrics=metrics,

@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ from .preparing import preprocessing_of
 from .recorded_people import recorded_people
 from .simulated import CLASS_NAMES, DECODER_SFREQ, MONTAGE, Setup
 from .starting import checkpoint_for
-from .worth import N_FEW, Worth, after_steps, worth_of
+from .worth import N_FEW, Worth, after_steps, metrics_of, worth_of
 
 AT_ONCE = 64  # virtual people kept in memory; more are drawn anew, round by round
 HELD_OUT = 16
@@ -105,7 +104,7 @@ def make_checkpoint(
     card = Card(
         decoder=recipe.decoder, fields=decoder_fields(decoder), class_names=CLASS_NAMES, seed=recipe.seed,
         strategy=how, code=__version__, command=recipe.command,
-        metrics={row.name: row.after for row in worth if math.isfinite(row.after)}, **facts,
+        metrics=metrics_of(worth), **facts,
     )  # fmt: skip
     return Checkpoint(decoder, found, card), worth
 

@@ -1,5 +1,7 @@
 """What a pretrained decoder is worth to people it was not trained on."""
 
+import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -55,6 +57,12 @@ def worth_of(decoder: Decoder, start: Variables, found: Variables, outside: Tria
         measured = [between_people(features_of(decoder, v, outside), there) for v in (start, found)]
         rows += [Worth(name, float(measured[0][name]), float(measured[1][name]), nan, nan, "") for name in measured[0]]
     return rows
+
+
+def metrics_of(rows: Sequence[Worth]) -> dict[str, float]:
+    """Name -> what a card keeps: after training, percents as fractions, without what is not a number."""
+    found = {row.name: row.after / 100.0 if row.unit == "%" else row.after for row in rows}
+    return {name: value for name, value in found.items() if math.isfinite(value)}
 
 
 def after_steps(decoder: Decoder, learner: Any, start: Variables, found: Variables, outside: Trials) -> Worth:

@@ -9,7 +9,7 @@ from typing import Any
 from ...sim.errors import InputError
 
 FORMAT = "neurodrift checkpoint"
-VERSION = 1
+VERSION = 2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,9 @@ class Card:
     data:          what it was trained on, in words; people and trials: how many
     strategy:      how it was pretrained, with its numbers; seed
     licence:       of the weights, as an SPDX name where there is one
-    metrics:       name -> number, measured on people that were not trained on
+    metrics:       name -> number, measured on people that were not trained on, accuracies as fractions; of a calibrated
+                   checkpoint ``own_accuracy``, cross-validated on its user's own trials, with its 95 % interval
+                   ``own_lo`` to ``own_hi``
     subjects:      recorded people it was trained on, those of the checkpoint it went on from among them; the
                    virtual people of pretraining have no names; None where an older card does not say
     code:          version of the package; command: the line that makes it again
@@ -59,6 +61,8 @@ class Card:
         if not isinstance(found, dict) or found.get("format") != FORMAT:
             marked = found.get("format") if isinstance(found, dict) else None
             raise InputError(f"{where} is marked {marked!r}, not {FORMAT!r}: give the card of a neurodrift checkpoint")
+        if found.get("version") == 1:
+            found = _of_version_1(found)
         if found.get("version") != VERSION:
             raise InputError(
                 f"{where} is of version {found.get('version')} but this release reads {VERSION}: update neurodrift, or "
@@ -83,6 +87,20 @@ class Card:
         self._check("the card to write")
         body = {**self.to_json(), "weights_sha256": weights_sha256}
         return json.dumps(body, indent=1, allow_nan=False) + "\n"
+
+
+def _of_version_1(found: dict[str, Any]) -> dict[str, Any]:
+    """The card of version 1 as one of version 2: accuracies were percent, but those of a user's own trials; recorded
+    people had no names."""
+    told, how = found.get("metrics") or {}, found.get("strategy") or {}
+    if how.get("name") == "calibrated":
+        metrics = {f"own_{name}": value for name, value in told.items()}
+    else:
+        metrics = {
+            k: v / 100 if k.startswith("accuracy") and isinstance(v, int | float) else v for k, v in told.items()
+        }
+    virtual = str(found.get("data")).startswith("virtual people") and "after" not in how
+    return {**found, "version": 2, "metrics": metrics, "subjects": [] if virtual else None}
 
 
 def decoder_fields(decoder: Any) -> dict[str, Any]:

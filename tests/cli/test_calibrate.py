@@ -88,7 +88,10 @@ def test_the_calibrated_checkpoint_is_read_again_and_says_what_it_is(told):
     again = load_checkpoint(out)
     assert again.card.strategy["name"] == "calibrated"
     assert again.card.strategy["n_steps"] == found["n_steps"]
-    assert again.card.metrics["accuracy"] == found["arms"]["fine-tuned"]["accuracy"]
+    assert again.card.strategy["temperature"] == found["temperature"] > 0
+    tuned = found["arms"]["fine-tuned"]
+    # of the user's own trials: no accuracy of strangers is left
+    assert again.card.metrics == {f"own_{name}": tuned[name] for name in ("accuracy", "lo", "hi")}
     assert again.card.subjects == ("S094", "S007")
     assert found["warnings"] == []
     assert not np.allclose(again.variables.align, np.eye(9))

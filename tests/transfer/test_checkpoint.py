@@ -71,7 +71,7 @@ def change(folder, **facts):
     ("facts", "said"),
     [
         ({"format": "other"}, "is marked 'other'"),
-        ({"version": 2}, "is of version 2 but this release reads 1"),
+        ({"version": 3}, "is of version 3 but this release reads 2"),
         ({"weights_sha256": "0"}, "does not match the checksum"),
         ({"decoder": "eegnut"}, "did you mean 'eegnet'"),
         ({"ch_names": ["C3", "Cz", "C4"]}, "decoder needs float32"),
@@ -86,6 +86,35 @@ def test_a_card_that_does_not_fit_is_refused_in_one_line(saved, facts, said):
     with pytest.raises(InputError, match=said) as error:
         load_checkpoint(saved / "net")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("facts", "metrics", "subjects"),
+    [
+        (
+            {"data": "virtual people, simulated", "strategy": {"name": "supervised"}},
+            {"accuracy": 0.75, "mmd": 0.04},
+            (),
+        ),
+        (
+            {"data": "virtual people, simulated", "strategy": {"name": "anil", "after": {"checkpoint": "x"}}},
+            {"accuracy": 0.75, "mmd": 0.04},
+            None,
+        ),
+        ({"data": "recorded: a; held out: b"}, {"accuracy": 0.75, "mmd": 0.04}, None),
+        (
+            {"data": "virtual people; then 20 trials of S1", "strategy": {"name": "calibrated", "after": {}}},
+            {"own_accuracy": 0.75, "own_lo": 0.5, "own_hi": 0.9},
+            None,
+        ),
+    ],
+)
+def test_a_card_of_version_1_is_read_in_todays_units(saved, facts, metrics, subjects):
+    old = {"accuracy": 0.75, "lo": 0.5, "hi": 0.9} if "own_lo" in metrics else {"accuracy": 75.0, "mmd": 0.04}
+    change(saved, version=1, metrics=old, **facts)
+    card = read_card(saved / "net")
+    assert card.metrics == metrics
+    assert card.subjects == subjects
 
 
 def test_files_that_are_absent_damaged_or_no_checkpoint_are_refused(saved, network):

@@ -251,7 +251,7 @@ def test_a_start_to_learn_from_is_trained_and_judged_after_its_steps(name, tmp_p
     assert main(["pretrain", *words, "--out", str(tmp_path / "net")]) == 0
     assert "accuracy after its steps on 10 labelled trials" in capsys.readouterr().out
     found, start = load_checkpoint(tmp_path / "net"), find_checkpoint("eegnet-mi-virtual")
-    assert set(found.card.metrics) >= {"accuracy", "accuracy_after_10"}
+    assert all(0 < found.card.metrics[name] <= 1 for name in ("accuracy", "accuracy_after_10"))
     moved = jax.tree.map(lambda a, b: float(jnp.abs(a - b).max()), found.variables.params, start.variables.params)
     assert max(jax.tree.leaves(moved)) > 1e-4
     assert sorted(p.name for p in tmp_path.iterdir()) == ["net.json", "net.safetensors"]
@@ -284,6 +284,13 @@ def test_accuracy_is_of_each_person_behind_their_own_alignment():
     assert first.min() > 80
 
 
+def test_a_card_keeps_fractions_and_only_numbers():
+    nan = float("nan")
+    rows = [worth.Worth("accuracy", nan, 75.0, 60.0, 90.0, "%"), worth.Worth("mmd", 1.0, 0.5, nan, nan, "")]
+    rows.append(worth.Worth("accuracy_after_10", nan, nan, nan, nan, "%"))
+    assert worth.metrics_of(rows) == {"accuracy": 0.75, "mmd": 0.5}
+
+
 def test_what_fills_people_up_is_not_measured(monkeypatch):
     monkeypatch.setattr(worth, "accuracy_of", lambda *_: np.asarray([50.0, 60.0, 70.0]))
     monkeypatch.setattr(worth, "features_of", lambda decoder, variables, people: people.x[:, :, 0])
@@ -306,7 +313,7 @@ def test_every_checkpoint_of_the_zoo_is_small_says_what_it_is_and_loads():
         assert weights_of(name).stat().st_size < 200_000
         assert found.card.command.startswith("neurodrift pretrain")
         assert found.card.licence
-        assert found.card.metrics["accuracy"] > 60  # %, of people not trained on
+        assert 0.6 < found.card.metrics["accuracy"] < 1.0  # of people not trained on
     assert set(shipped()) <= set(ZOO)
     with pytest.raises(InputError, match="did you mean"):
         zoo_path("eegnet-mi-virtuel")
