@@ -1,8 +1,8 @@
 """Membership inference on federated training under differential privacy, and on training that is meant to leak.
 
 An audit that finds nobody says something only if it finds somebody where there is something to find. So the same
-attacks are run twice: on ordinary training, and where a few trials are trained on until each is known by heart, both
-without noise and with it.
+attacks are run on ordinary training, and where a few trials are trained on until each is known by heart, both without
+noise and with it; and on FedAvg, as it is compared with pooled training.
 """
 
 import dataclasses
@@ -14,15 +14,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from neurodrift.adaptation.contract import Trials, Variables
-from neurodrift.adaptation.federated import Cohort, Federation, PrivateTraining, Site, federate
+from neurodrift.adaptation.federated import Cohort, Federation, LocalTraining, PrivateTraining, Site, federate
 from neurodrift.adaptation.federated.accountant import noise_for
 from neurodrift.adaptation.federated.audit import auc, auc_interval, confidence, likelihood_ratio
 from neurodrift.adaptation.federated.personal import own_statistics
 from neurodrift.adaptation.transfer.domains import align_people
 
-N_SITES, N_SHADOWS = 10, 6
+N_SITES, PER_SITE, CLIENTS, N_TRIALS, N_SHADOWS = 10, 3, 4, 60, 6
+TRAINING = LocalTraining(learning_rate=0.03, radius=0.0)
 DELTA = 1e-3  # below one over the trials that a site trains on
 EPSILONS = (1.0, 8.0, np.inf)
+EVERY_SITE = Federation(n_clients=N_SITES, share="params", screened=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,15 +33,43 @@ class Plan:
 
     title: str
     n_trials: int
-    training: PrivateTraining
-    n_rounds: int
+    training: PrivateTraining | LocalTraining
+    federation: Federation
+    epsilons: tuple[float, ...] = EPSILONS
+
+    def began(self, decoder: Any, shape: tuple[int, ...], key: Any) -> Variables:
+        """First weights. Statistics that stay as they are, are of random windows, which are nobody's."""
+        first = decoder.init(key)
+        if isinstance(self.training, LocalTraining):
+            return first
+        return jax.jit(own_statistics)(decoder, first, jax.random.normal(key, (200, *shape)))
 
 
 _private = {"clip": 1.0, "noise": 0.0, "learning_rate": 0.5, "momentum": 0.0}
-ORDINARY = Plan("ordinary", 60, PrivateTraining(n_steps=8, rate=0.1, **_private), 10)
-OVERFIT = Plan("to overfit", 8, PrivateTraining(n_steps=20, rate=0.5, **_private), 20)
+_ordinary = PrivateTraining(n_steps=8, rate=0.1, **_private)
+_overfit = PrivateTraining(n_steps=20, rate=0.5, **_private)
+ORDINARY = Plan("ordinary", N_TRIALS, _ordinary, dataclasses.replace(EVERY_SITE, n_rounds=10))
+OVERFIT = Plan("to overfit", 8, _overfit, dataclasses.replace(EVERY_SITE, n_rounds=20))
 ROUNDS = (1, 2, 5, 10, 20, 40)
 LEAKS = 0.75
+
+
+def with_all(n_rounds: int) -> int:
+    """Rounds of all sites in which each trains as often as in so many of four sites."""
+    return n_rounds * CLIENTS // N_SITES
+
+
+def steps(training: PrivateTraining | LocalTraining, n_trials: int) -> int:
+    """Steps of one round at a site of so many trials."""
+    if isinstance(training, PrivateTraining):
+        return training.n_steps
+    return training.n_epochs * (n_trials // min(training.batch_size, n_trials))
+
+
+def fedavg(n_rounds: int, n_epochs: int) -> Plan:
+    """FedAvg as it is compared with pooled training: twice as many trials a person, as half of them are outsiders."""
+    training = dataclasses.replace(TRAINING, n_epochs=n_epochs)
+    return Plan("FedAvg", 2 * N_TRIALS, training, Federation(n_rounds=n_rounds, n_clients=CLIENTS), (np.inf,))
 
 
 def shared_out(inside: Trials) -> Cohort:
@@ -48,11 +78,6 @@ def shared_out(inside: Trials) -> Cohort:
     return Cohort([
         Site(f"site {i}", jax.tree.map(lambda a, p=people: a[p], inside), align=False) for i, people in enumerate(parts)
     ])  # fmt: skip
-
-
-def began(decoder: Any, shape: tuple[int, ...], key: Any) -> Variables:
-    """First weights; the statistics are of random windows, which are nobody's, and stay."""
-    return jax.jit(own_statistics)(decoder, decoder.init(key), jax.random.normal(key, (200, *shape)))
 
 
 def audited(
@@ -69,23 +94,25 @@ def audited(
     aligned = jax.tree.map(lambda a: a[:, : plan.n_trials], align_people(people))
     n_people, n = aligned.y.shape
     key = jax.random.key(1000 + seed)
-    start = began(decoder, aligned.x.shape[2:], key)
+    start = plan.began(decoder, aligned.x.shape[2:], key)
     halves = np.stack([np.argsort(rng.random((n_people, n)), 1) < n // 2 for _ in range(N_SHADOWS)])
     # Every other shadow is the other half of the one before, so that every trial is in some and out of some.
     halves[1::2] = ~halves[::2]
     flat = jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), aligned)
     member = halves.reshape(N_SHADOWS, -1)
     out = {}
-    for target in EPSILONS:
-        steps = plan.n_rounds * plan.training.n_steps
-        sigma = 0.0 if np.isinf(target) else noise_for(target, plan.training.rate, steps, DELTA)
-        training = dataclasses.replace(plan.training, noise=jnp.float32(sigma))
-        federation = Federation(n_rounds=plan.n_rounds, n_clients=N_SITES, share="params", screened=False)
+    for target in plan.epsilons:
+        sigma, training = 0.0, plan.training
+        if isinstance(training, PrivateTraining):
+            n_steps = plan.federation.n_rounds * training.n_steps
+            sigma = 0.0 if np.isinf(target) else noise_for(target, training.rate, n_steps, DELTA)
+            training = dataclasses.replace(training, noise=jnp.float32(sigma))
         told, made = [], []
         for i, half in enumerate(halves):
             rows = np.argsort(~half, axis=1, kind="stable")[:, : n // 2]
             inside = jax.tree.map(lambda a, r=rows: a[np.arange(n_people)[:, None], r], aligned)
-            found, _ = federate(shared_out(inside), decoder, start, training, federation, jax.random.fold_in(key, i))
+            own = jax.random.fold_in(key, i)
+            found, _ = federate(shared_out(inside), decoder, start, training, plan.federation, own)
             made.append(found)
             told.append(confidence(decoder, found, flat))
         told = np.stack(told)
@@ -128,8 +155,8 @@ def chosen_leak(decoder: Any, people: Trials) -> str:
     flat = jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), aligned)
     key, lines, found = jax.random.key(0), [], []
     for n in ROUNDS:
-        federation = Federation(n_rounds=n, n_clients=N_SITES, share="params", screened=False)
-        start = began(decoder, aligned.x.shape[2:], key)
+        federation = dataclasses.replace(OVERFIT.federation, n_rounds=n)
+        start = OVERFIT.began(decoder, aligned.x.shape[2:], key)
         after, _ = federate(shared_out(inside), decoder, start, OVERFIT.training, federation, key)
         found.append(auc(confidence(decoder, after, flat), member))
         lines.append(f"{n:3d} rounds: area {found[-1]:.3f}")

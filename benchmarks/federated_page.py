@@ -3,7 +3,19 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from federated_audit import DELTA, N_SHADOWS, OVERFIT  # beside this file
+from federated_audit import (  # beside this file
+    CLIENTS,
+    DELTA,
+    N_SHADOWS,
+    N_TRIALS,
+    ORDINARY,
+    OVERFIT,
+    PER_SITE,
+    Plan,
+    fedavg,
+    steps,
+    with_all,
+)
 from virtual_people import settled
 
 from neurodrift.scenarios.statistics import Interval
@@ -26,15 +38,20 @@ def table(head: list[str], body: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *body])
 
 
+_Section = Callable[[Mapping[str, Any], str, Plan], tuple[list[str], str]]
+"""(rows of a part, who was held out, FedAvg as it was trained) -> verdicts and the section."""
+
+
 def page(rows: Mapping[str, Mapping[str, Any]], found: Mapping[str, Any]) -> str:
     """rows: by part and arm, with intervals; found: how each part was made."""
-    parts: dict[str, Callable[..., tuple[list[str], str]]] = {"plain": _plain, "hostile": _hostile, "private": _private}
+    parts: dict[str, _Section] = {"plain": _plain, "hostile": _hostile, "private": _private}
     verdicts, sections, commands = [], [], []
     for part, told in parts.items():
         if part not in rows:
             continue
         who = found[part]["who"]
-        verdict, section = told(rows[part], f"{len(who[0])} people held out, {len(who)} repetitions")
+        plan = fedavg(found[part]["rounds"], found[part]["epochs"])
+        verdict, section = told(rows[part], f"{len(who[0])} people held out, {len(who)} repetitions", plan)
         verdicts += verdict
         sections.append(section)
         commands.append(
@@ -64,13 +81,15 @@ draw of training people would change.
 {body}
 ## How it was made
 
+`--rounds` counts rounds of {CLIENTS} sites, `--epochs` a site's passes in each; of part private only FedAvg takes them.
+
 ```bash
 {made}
 ```
 """
 
 
-def _plain(rows: Mapping[str, Any], made: str) -> tuple[list[str], str]:
+def _plain(rows: Mapping[str, Any], made: str, plan: Plan) -> tuple[list[str], str]:
     lost = rows["FedAvg"]["difference"]
     word = {
         "yes": "is within 3 points of pooled training", "no": "is **not within** 3 points of pooled training",
@@ -79,11 +98,13 @@ def _plain(rows: Mapping[str, Any], made: str) -> tuple[list[str], str]:
     arms = [
         [n, percent(r["accuracy"]), "" if n == "pooled" else percent(r["difference"], "+")] for n, r in rows.items()
     ]
+    n_rounds, each = plan.federation.n_rounds, steps(plan.training, PER_SITE * N_TRIALS)
     section = f"""\
 ## Against pooled training
 
 Percent ({made}); chance is 50.
-*pooled*: all trials in one place, as many passes over them. *one site alone*: three people, as many steps.
+*FedAvg*: {n_rounds} rounds of {CLIENTS} sites, {each} steps at each in a round. *pooled*: all trials in one place,
+as many passes over them. *one site alone*: three people, as many steps as FedAvg makes one after another.
 *FedBS-like*: statistics of the norms stay at the sites, sharpness-aware steps. *secure sum*: masked updates, the same
 training otherwise.
 
@@ -92,7 +113,7 @@ training otherwise.
     return [f"FedAvg {word}: {percent(lost, '+')} points."], section
 
 
-def _hostile(rows: Mapping[str, Any], made: str) -> tuple[list[str], str]:
+def _hostile(rows: Mapping[str, Any], made: str, plan: Plan) -> tuple[list[str], str]:
     by: dict[str, dict[str, Interval]] = {}
     for name, row in rows.items():
         attack, rule = name.split(" / ")
@@ -111,10 +132,12 @@ def _hostile(rows: Mapping[str, Any], made: str) -> tuple[list[str], str]:
         verdict.append(f"- {rule}: {', '.join(told)}")
     listed = "\n".join(verdict)
     body = [[*n.split(" / "), percent(r["accuracy"]), percent(r["difference"], "+")] for n, r in rows.items()]
+    n_rounds, each = with_all(plan.federation.n_rounds), steps(plan.training, PER_SITE * N_TRIALS)
     section = f"""\
 ## Two hostile sites of ten
 
-Every site trains in every round, so the two are in each ({made}).
+Every site trains in every round, so the two are in each: {n_rounds} rounds, as a site
+has on average in {plan.federation.n_rounds} of {CLIENTS} sites, {each} steps at each in a round ({made}).
 *screened*: what is not finite, replayed or ten times as long as usual is refused before the rule. *a little is enough*
 (Baruch et al. 2019, z 1.5) and *min-max* (Shejwalkar and Houmansadr 2021, unit vector) are made anew each round by two
 sites that collude and know every honest update; min-max goes as far as a rule of distances cannot tell. Neither is made
@@ -126,14 +149,17 @@ that a fifth may be at either end; the median is told nothing.
     return [f"Do two hostile sites of ten cost at most 2 points, whatever they do?\n\n{listed}"], section
 
 
-def _private(rows: Mapping[str, Any], made: str) -> tuple[list[str], str]:
+def _private(rows: Mapping[str, Any], made: str, plan: Plan) -> tuple[list[str], str]:
     verdict = []
     for title in dict.fromkeys(name.split(" / ")[0] for name in rows):
         mine = {name.split(" / ")[1]: row for name, row in rows.items() if name.split(" / ")[0] == title}
         told = ", ".join(
             f"{_best(row)[1]} at epsilon {'infinite' if name == 'none' else name}" for name, row in mine.items()
         )
-        named = {"ordinary": "Ordinary training", "to overfit": "Training that overfits"}[title]
+        named = {
+            "FedAvg": "FedAvg", "ordinary": "Ordinary DP-SGD",
+            "to overfit": "DP-SGD that overfits",
+        }[title]  # fmt: skip
         verdict.append(f"{named}: the better of two attacks tells members with an area of {told}.")
     finds = [name for name, row in rows.items() if _best(row)[0] > 0.5]
     words = "; ".join(name.replace(" / none", ", no noise").replace(" / ", ", epsilon ") for name in finds)
@@ -146,21 +172,32 @@ def _private(rows: Mapping[str, Any], made: str) -> tuple[list[str], str]:
         for n, r in rows.items()
     ]  # fmt: skip
     head = ["training", "epsilon", "noise", "accuracy", "members", "outsiders", "area, by loss", "area, by ratio"]
+    n_rounds, each = plan.federation.n_rounds, steps(plan.training, PER_SITE * plan.n_trials // 2)
     section = f"""\
 ## Differential privacy and membership
 
-DP-SGD at every site ({made}, {N_SHADOWS} federations each with another half of the trials).
-What is protected is one trial of a site, delta {DELTA:g}. **The alignment is outside of epsilon**: it is made of all
+{made}, {N_SHADOWS} federations each with another half of the trials; the others are
+outsiders. *FedAvg*: as against pooled training, but of twice as many trials a person, so that half are as many:
+{n_rounds} rounds of {CLIENTS} sites, {each} steps at each in a round, neither clipped nor noised. *ordinary*: DP-SGD
+at every site on {ORDINARY.n_trials // 2} trials a person, {_length(ORDINARY)}.
+*to overfit*: the same with {OVERFIT.n_trials // 2} trials a person, {_length(OVERFIT)}, to show that the
+audit finds a leak where there is one.
+
+What DP-SGD protects is one trial of a site, delta {DELTA:g}. **The alignment is outside of epsilon**: it is made of all
 windows of a person, members and outsiders alike, before the training that the accountant counts, so that these attacks
-cannot find what it tells. *to overfit*: {OVERFIT.n_trials // 2} trials a person and
-{OVERFIT.n_rounds * OVERFIT.training.n_steps} steps a site, to show that the audit finds a leak where there is one.
+cannot find what it tells.
 *members*, *outsiders*: percent right of trials of the same people that were and were not in the training. *area*: how
 well the two are told apart; .5 is a guess. *by ratio*: by likelihood ratio, with {N_SHADOWS - 2} decoders of the
-attacker's own. "none" is clipped as the others but has no noise.
+attacker's own. "none" has no noise; but for FedAvg it is clipped as the others.
 
 {table(head, budgets)}
 """
     return verdict, section
+
+
+def _length(plan: Plan) -> str:
+    n_rounds = plan.federation.n_rounds
+    return f"{n_rounds} rounds and {n_rounds * steps(plan.training, PER_SITE * plan.n_trials // 2)} steps a site"
 
 
 def _best(row: Mapping[str, Any]) -> tuple[float, str]:

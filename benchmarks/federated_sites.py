@@ -8,7 +8,8 @@ three people a site. A small EEGNet. Held-out people are aligned by their first 
 where feature statistics stay at the sites, those of the same 20 windows take their place. Each seed divides the
 same people into sites and held-out ones anew, with other first weights and orders. Rates, rounds and clipping are
 guesses, tuned nowhere, but for two things found on another population with --choose: rounds by epochs, the passes
-alike, and how long the decoder that must leak is trained.
+alike, and how long the decoder that must leak is trained. --rounds counts rounds of four sites: part hostile, with all
+ten in each, makes two fifths as many; of part private FedAvg alone takes --rounds and --epochs.
 """
 
 import argparse
@@ -21,7 +22,20 @@ from typing import Any
 
 import jax
 import numpy as np
-from federated_audit import ORDINARY, OVERFIT, areas, audited, chosen_leak  # beside this file
+from federated_audit import (  # beside this file
+    CLIENTS,
+    N_SITES,
+    N_TRIALS,
+    ORDINARY,
+    OVERFIT,
+    PER_SITE,
+    TRAINING,
+    areas,
+    audited,
+    chosen_leak,
+    fedavg,
+    with_all,
+)
 from federated_page import page
 from virtual_people import SFREQ, over_people, record
 
@@ -36,13 +50,12 @@ from neurodrift.adaptation.spd import covariance, inv_sqrtm, weighted_mean
 from neurodrift.scenarios.simulated import MONTAGE
 from neurodrift.sim.head.montage import make_montage
 
-N_PEOPLE, N_SITES, PER_SITE, N_CALIBRATION = 64, 10, 3, 20
+N_PEOPLE, N_CALIBRATION = 64, 20
 REPORTED, CHOSEN_ON, N_CHOICE = 1, 2, 48  # populations
 SCHEDULES = ((20, 4), (40, 2), (80, 1))  # rounds, epochs
 CHANNELS = ("FC3", "FC4", "C5", "C3", "C1", "Cz", "C2", "C4", "C6", "CP3", "CP4")
 PARTS = ("plain", "hostile", "private")
 NETWORK = {"n_temporal": 4, "depth": 1, "n_separable": 4, "dropout": 0.1}
-TRAINING = LocalTraining(learning_rate=0.03, radius=0.0)
 FEDBS = LocalTraining(learning_rate=0.03, radius=0.1)
 HOSTILE = (3, 7)
 TAMPERS = {"sign flip x 3": sign_flip(3.0), "not a number": not_a_number()}
@@ -85,7 +98,7 @@ def cohort(people: Trials, bad: str = "") -> Sites:
 
 def pooled(decoder: EEGNet, start: Variables, people: Trials, training: LocalTraining, n_rounds: int, key: Any) -> Any:
     """All trials in one place: as many passes over them, and so steps, as the sites make together."""
-    n_epochs = max(1, round(n_rounds * training.n_epochs * 4 / N_SITES))
+    n_epochs = max(1, round(n_rounds * training.n_epochs * CLIENTS / N_SITES))
     whole = Cohort([Site("everybody", people)])
     training = dataclasses.replace(training, n_epochs=n_epochs)
     federation = Federation(n_rounds=1, n_clients=1, screened=False)
@@ -96,7 +109,7 @@ def plain(
     decoder: EEGNet, start: Variables, people: Trials, held_out: Trials, n_rounds: int, n_epochs: int, key: Any
 ) -> dict:
     """Accuracy (n_people,) by arm."""
-    base = Federation(n_rounds=n_rounds, n_clients=4)
+    base = Federation(n_rounds=n_rounds, n_clients=CLIENTS)
     training, fedbs = (dataclasses.replace(one, n_epochs=n_epochs) for one in (TRAINING, FEDBS))
     out = {"pooled": pooled(decoder, start, people, training, n_rounds, key)}
     out["FedAvg"] = federate(cohort(people), decoder, start, training, base, key)[0]
@@ -118,7 +131,7 @@ def hostile(
 ) -> dict:
     """Accuracy (n_people,) by attack and defence; every site trains in every round, so both hostile ones are there."""
     training = dataclasses.replace(TRAINING, n_epochs=n_epochs)
-    base = Federation(n_rounds=n_rounds * 4 // N_SITES, n_clients=N_SITES)
+    base = Federation(n_rounds=with_all(n_rounds), n_clients=N_SITES)
     defences = {
         "screened mean": base,
         "screened median": dataclasses.replace(base, rule="median"),
@@ -150,7 +163,7 @@ def chosen_rounds(decoder: EEGNet, people: Trials, n_seeds: int) -> str:
         for seed in range(n_seeds):
             train, held_out = divided(people, np.random.default_rng([17, seed]).permutation(N_CHOICE))
             start = decoder.init(jax.random.key(seed))
-            federation = Federation(n_rounds=n_rounds, n_clients=4)
+            federation = Federation(n_rounds=n_rounds, n_clients=CLIENTS)
             after, _ = federate(cohort(train), decoder, start, training, federation, jax.random.key(seed))
             right.append(np.mean(score(decoder, after, held_out)[0]))
         found.append(float(np.mean(right)))
@@ -164,8 +177,12 @@ def main() -> None:
     parser.add_argument("--part", default=",".join(PARTS))
     parser.add_argument("--people", type=int, default=N_PEOPLE)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--rounds", type=int, default=40)
-    parser.add_argument("--epochs", type=int, default=2, help="passes of a site over its trials in a round")
+    parser.add_argument(
+        "--rounds", type=int, default=40, help="of four sites: hostile makes 2/5 of them, of ten; of private FedAvg's"
+    )
+    parser.add_argument(
+        "--epochs", type=int, default=2, help="passes of a site over its trials in a round; of private FedAvg's"
+    )
     parser.add_argument("--choose", action="store_true", help="on other people: rounds, epochs, when a decoder leaks")
     parser.add_argument("--folder", type=Path, help="where recordings are kept")
     parser.add_argument("--json", action="store_true", help="rows as JSON, and nothing else")
@@ -199,9 +216,9 @@ def main() -> None:
             print(text)
 
 
-def recorded(n_people: int, population: int, folder: Path | None) -> Trials:
-    """Sixty trials of everybody at the electrodes over motor cortex."""
-    people = record(n_people, 60, population, folder)
+def recorded(n_people: int, population: int, folder: Path | None, n_trials: int = N_TRIALS) -> Trials:
+    """Everybody's trials at the electrodes over motor cortex."""
+    people = record(n_people, n_trials, population, folder)
     names = make_montage(MONTAGE).ch_names
     return people._replace(x=people.x[:, :, np.array([i for i, name in enumerate(names) if name in CHANNELS])])
 
@@ -225,6 +242,10 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
         for part in PARTS
         if part in chosen.part.split(",")
     }
+    audits = [(ORDINARY, people), (OVERFIT, people)]
+    if "private" in found:
+        plan = fedavg(chosen.rounds, chosen.epochs)
+        audits = [(plan, recorded(chosen.people, REPORTED, chosen.folder, plan.n_trials)), *audits]
     for seed in range(chosen.seeds):
         order = np.random.default_rng([13, seed]).permutation(chosen.people)
         train, held_out = divided(people, order)
@@ -234,8 +255,9 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
             made["who"].append(order[N_SITES * PER_SITE :].tolist())
             if part == "private":
                 new = {}
-                for plan in (ORDINARY, OVERFIT):
-                    new |= audited(decoder, train, held_out, order[: N_SITES * PER_SITE], seed, plan, score)
+                for plan, mine in audits:
+                    inside, _ = divided(mine, order)
+                    new |= audited(decoder, inside, held_out, order[: N_SITES * PER_SITE], seed, plan, score)
             else:
                 run = {"plain": plain, "hostile": hostile}[part]
                 right = run(decoder, start, train, held_out, chosen.rounds, chosen.epochs, key)

@@ -1,5 +1,6 @@
 """Benchmarks that divide people anew: who is held out twice is one person, and verdicts say what is settled."""
 
+import dataclasses
 import importlib
 import sys
 from pathlib import Path
@@ -83,6 +84,9 @@ def test_the_federated_page_says_what_is_settled_and_what_each_rule_was_told(mad
     assert "- screened median: colluding **yes**" in text
     assert "- screened multi-Krum: colluding **not settled**" in text
     assert "is told that two sites are bad" in text
+    # 40 rounds of 4 sites of ten are 16 of all; 180 trials are 5 batches of 32, twice
+    assert "40 rounds of 4 sites, 10 steps at each in a round" in text
+    assert "16 rounds, as a site\nhas on average in 40 of 4 sites, 10 steps at each" in text
     assert "--part hostile --seeds 4 --rounds 40 --epochs 2 --json > hostile.json" in text
     found["plain"]["arms"]["FedAvg"]["right"] = right(0.06, 2)
     assert "**not within** 3 points" in sites.page(sites.summarised(found), found)
@@ -101,7 +105,7 @@ def test_areas_of_the_audit_are_over_people_and_a_leak_is_named(made):
             "member": member.astype(float).tolist(), "person": [np.repeat(np.arange(24), 6).tolist()] * n_repetitions,
         }  # fmt: skip
 
-    arms = {"ordinary / none": arm(0.0), "to overfit / none": arm(1.0)}
+    arms = {"FedAvg / none": arm(0.0), "ordinary / none": arm(0.0), "to overfit / none": arm(1.0)}
     found = {"private": {"rounds": 40, "epochs": 2, "who": held_out(), "arms": arms}}
     rows = sites.summarised(found)["private"]
     # normals one deviation apart: Phi(1 / sqrt 2) = .760
@@ -110,6 +114,10 @@ def test_areas_of_the_audit_are_over_people_and_a_leak_is_named(made):
     text = sites.page(sites.summarised(found), found)
     assert "above .5: to overfit, no noise." in text
     assert "**The alignment is outside of epsilon**" in text
+    assert "FedAvg: the better of two attacks tells members with an area of 0.5" in text
+    assert "40 rounds of 4 sites, 10 steps at each in a round, neither clipped nor noised" in text
+    assert "10 rounds and 80 steps a site" in text
+    assert "20 rounds and 400 steps a site" in text
 
 
 @pytest.mark.slow
@@ -126,7 +134,7 @@ def test_the_audit_finds_who_was_trained_on_by_heart_and_nobody_under_noise(made
     people = Trials(x, jnp.asarray(rng.integers(0, 2, (10, 8)), jnp.int32), jnp.ones((10, 8)))
     net = FeatureNet.create(12, 40, 2, n_hidden=8)
     training = audit.PrivateTraining(n_steps=10, rate=1.0, clip=1.0, learning_rate=0.5, momentum=0.0)
-    plan = audit.Plan("toy", 8, training, 6)
+    plan = audit.Plan("toy", 8, training, dataclasses.replace(audit.EVERY_SITE, n_rounds=6))
 
     def score(decoder, variables, held_out):
         return (jnp.zeros(3),)
