@@ -187,8 +187,14 @@ class Cohort:
         self, chosen: Sequence[int], asked: Sequence[int], stayed: Sequence[int], lost: Sequence[int]
     ) -> dict[int, dict[int, tuple[int, int]]]:
         """Shares of the sum under way (:meth:`Party.reveal`) that the sites at the places ``asked`` give out, once."""
-        parties = {place: _HELD[self.sites[chosen[place]]].party for place in asked}
-        return {place: party.reveal(stayed, lost) for place, party in parties.items() if party is not None}
+        out = {}
+        for place in asked:
+            site = self.sites[chosen[place]]
+            party = _HELD[site].party
+            if party is None:
+                raise InputError(f"site {site.name} was asked for shares of no sum; ask for masked updates first")
+            out[place] = party.reveal(stayed, lost)
+        return out
 
 
 def _shortened(delta: np.ndarray, clip: float | None) -> np.ndarray:

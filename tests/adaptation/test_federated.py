@@ -498,6 +498,7 @@ def test_no_screening_sees_colluding_sites_and_robust_rules_bear_them(attack):
         (lambda: Federation(screened=False, clip=0.1), "as it is, averaged"),
         (lambda: Federation(secure=True, rule="krum"), "cannot rank"),
         (lambda: Federation(secure=True, n_clients=2), "3 or more"),
+        (lambda: cohort(3).reveal(range(3), (0,), (0, 1, 2), ()), "S0 was asked for shares of no sum"),
         (lambda: Cohort([]), "no site"),
         (lambda: Colluding(cohort(2), ("S5",), min_max()), "wanted some of these"),
         (lambda: Cohort([cohort(1).sites[0], cohort(1).sites[0]]), "same name"),
