@@ -36,14 +36,15 @@ log-power, no label asked. A logistic regression then reads, from the first 10 o
 representations, those of the same network before training, or no network's at all.""",
     "recorded": """\
 The same with one subject left out at a time: five train the network (225 windows), the sixth brings 10 or 20 labelled
-trials and 25 to be answered; a seed is an order of that person's trials. Penalties are none chosen here.""",
+trials and 25 to be answered; a seed is an order of that person's trials. Penalties are chosen on nobody.""",
     "augment": """\
 CSP + LDA of the user's own trials alone, with four draws of each trial beside it at no more weight in all. Only the
 generative model knows other people: a Gaussian for each class over whitened log-covariances of the 16. Accuracy, and
 below it what the draws change; *hurts* is the share of users who lose more than a point.""",
     "meta": """\
-CSP + LDA as a network of two layers, fitted on the 16 pooled, and starts meta-learnt from it. Every arm but the first
-two is given five gradient steps (Reptile eight) on the user's 10 or 20 trials; rates are chosen on other people.""",
+CSP + LDA as a network of two layers, fitted on the 16 pooled, and starts meta-learnt from it. From scratch knows the
+user's 10 or 20 trials alone; of pooled they tell the alignment, without labels, and refit the readout in the third arm;
+all others take five gradient steps on them (Reptile eight), at rates chosen on other people.""",
 }
 
 
