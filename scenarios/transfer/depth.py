@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ...sim.errors import InputError
 from ...sim.keys import stream_key
 from ..contract import Cell, Notify, RunConfig
 from ..own import Finished, cells_of, people, refuse_data
@@ -45,6 +46,10 @@ class Depth:
 
     def plan(self, config: RunConfig) -> list[Cell]:
         refuse_data(config)
+        if config.subjects > KNOWN:
+            raise InputError(
+                f"--subjects is {config.subjects}: wanted {KNOWN} or fewer, patients of later numbers train the source"
+            )
         return cells_of(config, *(tuple(f"{kind}{name[1:]}" for name in people(config)) for kind in KINDS))
 
     def run(self, config: RunConfig, cell: Cell, notify: Notify) -> Measured:

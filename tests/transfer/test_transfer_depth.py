@@ -1,5 +1,6 @@
 """Depth of anaesthesia by another sensor: classes, courses, recorders in closed form, what is said of a transfer."""
 
+import dataclasses
 import inspect
 
 import jax
@@ -7,8 +8,9 @@ import numpy as np
 import pytest
 from scipy.signal import butter, sosfreqz
 
+from neurodrift.scenarios.contract import RunConfig
 from neurodrift.scenarios.transfer.arms import ARMS
-from neurodrift.scenarios.transfer.depth import BUDGETS, QUICK, meet, spread
+from neurodrift.scenarios.transfer.depth import BUDGETS, KNOWN, QUICK, Depth, meet, spread
 from neurodrift.scenarios.transfer.depth_patients import (
     BANDS,
     KE0,
@@ -25,6 +27,7 @@ from neurodrift.scenarios.transfer.depth_patients import (
 from neurodrift.scenarios.transfer.gain_words import tell_gains
 from neurodrift.scenarios.transfer.outcome import Outcome
 from neurodrift.scenarios.transfer.risk import risks
+from neurodrift.sim.errors import InputError
 from neurodrift.sim.tasks.anaes_depth import make
 
 
@@ -120,3 +123,12 @@ def test_a_dry_sensor_in_the_same_place_gains_by_known_patients():
     known, new = np.arange(500, 504), np.arange(3)
     found = meet(QUICK, known, new, 0, "dry, forehead", "ABC")
     assert found.of("finetuned")[:, 1].mean() > found.of("scratch")[:, 1].mean() + 0.05
+
+
+def test_nobody_new_has_the_number_of_a_known_patient():
+    config = RunConfig(
+        scenario="transfer_depth", methods=ARMS, severities=(1.0,), decoder="feature_net", seeds=1, subjects=KNOWN
+    )
+    assert len(Depth().plan(config)[0].subjects) == KNOWN
+    with pytest.raises(InputError, match=f"--subjects is {KNOWN + 1}: wanted {KNOWN} or fewer"):
+        Depth().plan(dataclasses.replace(config, subjects=KNOWN + 1))
