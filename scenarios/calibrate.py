@@ -97,6 +97,7 @@ def run_calibrate(
                 "after": dict(card.strategy),
             },
             metrics=metrics,
+            note="",
         ),
     )
     return {

@@ -41,7 +41,7 @@ class Recipe:
     ``neurodrift.sim.recordings.load`` has them, or a folder of EEGMMIDB, the last fifth held out; events: of files,
     "T1=left,T2=right"; start: a checkpoint to go on from, its channels, rate and window; strategy: a name of
     STRATEGIES; weight: of its penalty, None for its own; epochs: passes over everybody; rate: of learning, None for the
-    decoder's own.
+    decoder's own; note: for the card.
     """
 
     decoder: str = "eegnet"
@@ -56,6 +56,7 @@ class Recipe:
     events: str | None = None
     start: str | None = None
     command: str = ""
+    note: str = ""
 
 
 def make_checkpoint(
@@ -103,7 +104,7 @@ def make_checkpoint(
         facts |= _after(begun.card, facts)
     card = Card(
         decoder=recipe.decoder, fields=decoder_fields(decoder), class_names=CLASS_NAMES, seed=recipe.seed,
-        strategy=how, code=__version__, command=recipe.command,
+        strategy=how, code=__version__, command=recipe.command, note=recipe.note,
         metrics=metrics_of(worth), **facts,
     )  # fmt: skip
     return Checkpoint(decoder, found, card), worth

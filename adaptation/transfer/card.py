@@ -28,6 +28,7 @@ class Card:
                    ``own_lo`` to ``own_hi``
     subjects:      recorded people it was trained on, those of the checkpoint it went on from among them; the
                    virtual people of pretraining have no names; None where an older card does not say
+    note:          how it compares, in words
     code:          version of the package; command: the line that makes it again
     """
 
@@ -49,6 +50,7 @@ class Card:
     code: str = ""
     command: str = ""
     subjects: tuple[str, ...] | None = None
+    note: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Strict JSON types, the format and its version first."""

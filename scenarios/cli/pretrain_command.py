@@ -80,6 +80,7 @@ def execute(options: Options) -> int:
 
 
 def _make(recipe: "Recipe", out: Path, as_json: bool) -> int:  # type: ignore[name-defined]  # noqa: F821
+    from ...adaptation import registry
     from ...adaptation.transfer.checkpoint import save_checkpoint
     from ...sim.errors import InputError
     from ..pretraining import make_checkpoint, parts_of
@@ -120,7 +121,11 @@ def _make(recipe: "Recipe", out: Path, as_json: bool) -> int:  # type: ignore[na
         table.add_row(f"{_TITLES.get(row.name, row.name)} {row.unit}".strip(), *numbers, interval)
     (Console() if sys.stdout.isatty() else Console(width=120)).print(table)
     print(f"{path}\n{path.with_suffix('.json')}\n{duration(time.monotonic() - began)}")
-    print(f"neurodrift run mi_cap_shift --decoder {recipe.decoder} --start {shlex.quote(str(path))}")
+    start = f"--start {shlex.quote(str(path))}"
+    fixed = registry.decoder(recipe.decoder).covariance_only  # no run starts from one: its decoder starts from nothing
+    print(
+        f"neurodrift calibrate {start}" if fixed else f"neurodrift run mi_cap_shift --decoder {recipe.decoder} {start}"
+    )
     return 0
 
 

@@ -1,6 +1,7 @@
 """Runs that start from a checkpoint, what ``neurodrift pretrain`` refuses, and what the zoo holds."""
 
 import dataclasses
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -284,6 +285,17 @@ def test_accuracy_is_of_each_person_behind_their_own_alignment():
     assert first.min() > 80
 
 
+def test_lists_and_the_how_to_have_the_accuracies_of_the_cards():
+    page = (Path(__file__).parents[2] / "docs" / "howto" / "pretrain.md").read_text()
+    rows = {line.split("`")[1]: line for line in page.splitlines() if line.startswith("| `")}
+    assert set(rows) == set(ZOO)
+    for name, summary in shipped().items():
+        told = read_card(zoo_path(name)).metrics
+        assert f"{100 * told['accuracy']:.1f} % right on people not trained on" in summary
+        for value in (told[key] for key in ("accuracy", "accuracy_after_10") if key in told):
+            assert f"{100 * value:.1f} %" in rows[name]
+
+
 def test_a_card_keeps_fractions_and_only_numbers():
     nan = float("nan")
     rows = [worth.Worth("accuracy", nan, 75.0, 60.0, 90.0, "%"), worth.Worth("mmd", 1.0, 0.5, nan, nan, "")]
@@ -311,10 +323,13 @@ def test_every_checkpoint_of_the_zoo_is_small_says_what_it_is_and_loads():
     for name in shipped():
         found = find_checkpoint(name)
         assert weights_of(name).stat().st_size < 200_000
-        assert found.card.command.startswith("neurodrift pretrain")
+        recipe = pretraining.Recipe(**ZOO[name].recipe)
+        assert found.card.command == command_line(recipe)  # of pretrain --zoo
+        assert found.card.note == recipe.note
+        assert found.card.subjects == ()
         assert found.card.licence
         assert 0.6 < found.card.metrics["accuracy"] < 1.0  # of people not trained on
-    assert set(shipped()) <= set(ZOO)
+    assert set(shipped()) == set(ZOO)
     with pytest.raises(InputError, match="did you mean"):
         zoo_path("eegnet-mi-virtuel")
 
