@@ -192,6 +192,8 @@ def main() -> None:
     parser.add_argument("--partial", type=Path, help="file for the rows so far, after each repetition")
     parser.add_argument("--page", type=Path, help="write the page of the documentation there")
     chosen = parser.parse_args()
+    if chosen.people <= N_SITES * PER_SITE:
+        parser.error(f"--people {chosen.people}: the sites have {N_SITES * PER_SITE}, more are held out; take more")
     if chosen.choose:
         people = recorded(N_CHOICE, CHOSEN_ON, chosen.folder)
         print(chosen_leak(network(people), divided(people, np.arange(N_CHOICE))[0]))

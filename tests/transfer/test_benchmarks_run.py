@@ -41,7 +41,7 @@ def test_a_decoder_is_compressed(tmp_path):
 def test_sites_train_together(tmp_path):
     rows = tmp_path / "plain.json"
     rows.write_text(
-        run("federated_sites", "--part", "plain", "--people", 12, "--seeds", 1, "--rounds", 2, "--epochs", 1, "--json")
+        run("federated_sites", "--part", "plain", "--people", 32, "--seeds", 1, "--rounds", 2, "--epochs", 1, "--json")
     )
     page = tmp_path / "page.md"
     run("federated_sites", "--rows", rows, "--page", page)
