@@ -81,6 +81,9 @@ NOTES = (
     "Logarithms of power in 7 bands from 1 to 45 Hz over ten seconds, mean over channels, and causal means over half "
     "a minute and a minute and a half. The first course, unlabelled, tells the patient's scale; of it come the "
     "labels, spread over each class.",
+    "Patients differ in the size of everything, so that frozen, which keeps the source's scale, gives nearly all "
+    "epochs of a patient one class even by the source's own sensor. In front alpha comes with depth, behind it goes: "
+    "there the aligned source is worse than a guess.",
     "The oracle is tuned on epochs beside those that it answers, whose causal means overlap theirs: it is better than "
     "any decoder of new minutes can be.",
     "Settings were chosen on other patients by `python benchmarks/choose_transfer.py depth`, over all sensors: the "

@@ -128,7 +128,7 @@ SIMULATED = (
     "The decoder is the person's own of the first day, so that from scratch is what a second calibration would give.",
 )
 NOTES = (
-    "Not made worse: the interval of the difference from frozen ends above -1 point; not settled: it holds -1 point "
+    "Not made worse: the interval of the difference from frozen begins above -1 point; not settled: it holds -1 point "
     "and does not lie below 0.",
     "Windows .1 to .7 s after the picture, 1-20 Hz by a causal filter, above 100 uV left out; flicker: covariances in "
     "18-22 and 28-32 Hz, .5 to 2.5 s.",

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .risk import FROZEN, ORACLE, SCRATCH, find, interval_of
-from .verdict import compared, points
+from .verdict import compared, ends, points
 
 
 def tell_gains(name: str, risk: Mapping[str, Any], budgets: Sequence[int], unit: str) -> list[str]:
@@ -36,4 +36,4 @@ def needed_sentence(name: str, risk: Mapping[str, Any], unit: str) -> list[str]:
 
 def _value(risk: Mapping[str, Any], arm: str, budget: int) -> str:
     found = interval_of(find(risk, arm, budget), "value")
-    return f"{arm} {found.value:.3f} [{found.lo:.3f}, {found.hi:.3f}]"
+    return f"{arm} {found.value:.3f} {ends(found)}"

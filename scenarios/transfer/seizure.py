@@ -143,6 +143,7 @@ SEGMENT_NOTES = (
     "be of one patient, groups share patients, and intervals say nothing about other patients.",
     "Segments were cut out and chosen without artefacts; ictal ones lie within seizures. What separates S from Z and O "
     "is partly that one was recorded inside the head.",
+    "The oracle goes on from the source: where the source harms, from scratch passes it.",
     "Nothing was chosen on these recordings. R. G. Andrzejak et al., Phys. Rev. E 64 (2001) 061907.",
 )
 

@@ -9,7 +9,7 @@ from ..report.text import UNDEFINED
 from ..statistics import mean_interval
 from .risk import find, interval_of
 from .scenario import Table, Told
-from .verdict import OPEN, beside, compared, points
+from .verdict import OPEN, beside, compared, ends, points
 
 STATIC = "static"
 STATIC_LDA, STANDARDISED_LDA, GOAL = 0.65, 0.67, 0.75
@@ -54,7 +54,7 @@ def told(risk: Mapping[str, Any], recorded: bool) -> Told:
     for budget in (risk["budgets"][1], last) if "finetuned" in risk["arms"] else ():
         gain = interval_of(find(risk, "finetuned", budget), "gain")
         clauses = [f"{points(gain)} over from scratch", *compared(risk, "finetuned", budget)]
-        who = ", in all ten, of whom five chose the settings" if recorded else ""
+        who = f", in all {len(risk['people'])} that were run" if recorded else ""
         sentences.append(f"Fine-tuned with {budget} labelled epochs{who}, hundredths of kappa: {'; '.join(clauses)}.")
     notes = (SCALE, ARMS_NOTE, *(RECORDED_NOTES if recorded else SIMULATED_NOTES))
     first = sentences[0] if sentences else "No causal arm was run."
@@ -72,13 +72,14 @@ def parts_table(risk: Mapping[str, Any]) -> Table:
                  "Settings were chosen on the first five people.")  # fmt: skip
 
 
-PARTS = ("five others", "first five", "all")
+OTHERS, FIRST = "others", "first five"
+PARTS = (OTHERS, FIRST, "all")
 
 
 def _values(risk: Mapping[str, Any], arm: str, budget: int, part: str) -> np.ndarray:
     """Kappa of the people of a part who have one."""
     first = sorted(risk["people"])[:CHOSEN_ON]
-    chosen = [part == "all" or (name in first) == (part == "first five") for name in risk["people"]]
+    chosen = [part == "all" or (name in first) == (part == FIRST) for name in risk["people"]]
     b, a = risk["budgets"].index(budget), risk["arms"].index(arm)
     values = np.array([np.nan if person[b][a] is None else person[b][a] for person in risk["values"]], float)[chosen]
     return values[np.isfinite(values)]
@@ -93,20 +94,27 @@ _LABELS = {"aligned": "no label of the person", "finetuned": "the whole first ni
 
 
 def _recorded(risk: Mapping[str, Any], arm: str, budget: int) -> str:
-    others = mean_interval(_values(risk, arm, budget, "five others"))
+    others = mean_interval(_values(risk, arm, budget, OTHERS))
     everyone = interval_of(find(risk, arm, budget), "value")
+    ran = len(_values(risk, arm, budget, "all"))
+    among = f"all {ran} that were run, {min(ran, CHOSEN_ON)} of whom chose the settings, {everyone.value:.3f} "
+    if not np.isfinite(others.value):
+        return (
+            f"Kappa of the second night by {arm}, {_LABELS[arm]}: {among}{ends(everyone)}. Nobody was run on whom "
+            f"nothing was chosen: this says nothing of the {GOAL} wanted."
+        )
     word = beside(others, GOAL, f"reaches the {GOAL} wanted", f"falls short of the {GOAL} wanted")
     word = f"whether it reaches the {GOAL} wanted is {OPEN}" if word == OPEN else word
     return (
-        f"Kappa of the second night {others.value:.3f} [{others.lo:.3f}, {others.hi:.3f}] by {arm}, {_LABELS[arm]}, in "
-        f"the five people that settings were not chosen on: {word}; all ten {everyone.value:.3f} [{everyone.lo:.3f}, "
-        f"{everyone.hi:.3f}]; static LDA {_kappa(risk, STATIC, risk['budgets'][-1], 'five others')}."
+        f"Kappa of the second night {others.value:.3f} {ends(others)} by {arm}, {_LABELS[arm]}, in the "
+        f"{len(_values(risk, arm, budget, OTHERS))} people that settings were not chosen on: {word}; {among}"
+        f"{ends(everyone)}; static LDA {_kappa(risk, STATIC, risk['budgets'][-1], OTHERS)}."
     )
 
 
 def _simulated(risk: Mapping[str, Any], arm: str, budget: int) -> str:
     found = interval_of(find(risk, arm, budget), "value")
     return (
-        f"Simulated N2 and N3: kappa of the second night {found.value:.3f} [{found.lo:.3f}, {found.hi:.3f}] by {arm}, "
-        f"{_LABELS[arm]}; static LDA {_kappa(risk, STATIC, risk['budgets'][-1], 'all')}."
+        f"Simulated N2 and N3: kappa of the second night {found.value:.3f} {ends(found)} by {arm}, {_LABELS[arm]}; "
+        f"static LDA {_kappa(risk, STATIC, risk['budgets'][-1], 'all')}."
     )
