@@ -375,7 +375,7 @@ def rows_of(part: str, right: Right) -> list[dict[str, Any]]:
     for b, n in enumerate(BUDGETS):
         user = {arm: 100 * found[:, :, b].mean(1) for arm, found in right.items()}
         for arm, values in user.items():
-            interval = mean_interval(values)
+            interval = mean_interval(values, bounds=(0.0, 100.0))
             rows.append({"trials": n, "arm": arm, "value": interval.value, "lo": interval.lo, "hi": interval.hi})
         for arm, other in pairs_of(part, list(right)):
             gain = user[arm] - user[other]

@@ -91,8 +91,11 @@ def bootstrap(
     return Interval(value, *_ends(replicates, shares))
 
 
-def mean_interval(values: ArrayLike, *, level: float = LEVEL) -> Interval:
-    """Mean of units (n_units,) and Student's interval; NaNs are left out, of a single unit there is none.
+def mean_interval(
+    values: ArrayLike, *, level: float = LEVEL, bounds: tuple[float, float] = (-np.inf, np.inf)
+) -> Interval:
+    """Mean of units (n_units,) and Student's interval; NaNs are left out, of a single unit there is none. Ends stop at
+    ``bounds``, those of the measure.
 
     For few units: of a normal mean the percentile bootstrap's nominal 95 % are 84 at 5 units and 92 at 16.
     """
@@ -101,7 +104,8 @@ def mean_interval(values: ArrayLike, *, level: float = LEVEL) -> Interval:
     if values.size < 2:
         return Interval(float(values[0]) if values.size else np.nan, np.nan, np.nan)
     half = student.ppf((1.0 + level) / 2.0, values.size - 1) * values.std(ddof=1) / np.sqrt(values.size)
-    return Interval(float(values.mean()), float(values.mean() - half), float(values.mean() + half))
+    low, high = np.clip((values.mean() - half, values.mean() + half), *bounds)
+    return Interval(float(values.mean()), float(low), float(high))
 
 
 def _bca_shares(

@@ -54,7 +54,7 @@ def audited(outcomes: Sequence[Outcome]) -> dict[str, Any] | None:
             for attack in ATTACKS[: 1 if arm == "aligned" else 2]:
                 areas = _areas(outcomes, b, a, attack)
                 row: dict[str, Any] = {"arm": arm, "budget": budget, "attack": attack, "n_people": len(areas)}
-                put(row, "area", mean_interval(areas))
+                put(row, "area", mean_interval(areas, bounds=(0.0, 1.0)))
                 put(row, "over", mean_interval(areas - (blank if attack == ATTACKS[0] else 0.5)))
                 rows.append(row)
     return {"question": QUESTION, "sentence": _sentence(rows), "rows": rows} if rows else None

@@ -29,6 +29,7 @@ EXTREME = "one person, the worst: no interval"
 NO_SCRATCH = "nothing can be trained from scratch here"
 NO_PROBABILITIES = "probabilities were not kept"
 NO_SOURCE = "accuracy on the source was not measured"
+BOUNDS = (-1.0, 1.0)  # of every measure, kappa's below 0
 NEAR = 0.95  # of the oracle, what counts as there
 
 
@@ -71,7 +72,7 @@ def _row(outcome: Outcome, arm: str, b: int, weights: Floats) -> dict[str, Any]:
     values = np.asarray(outcome.accuracy, float)[:, b, a]
     row: dict[str, Any] = {"arm": arm, "budget": outcome.budgets[b], "n_people": int(np.isfinite(values).sum())}
     nothing = "needs labels" if arm == SCRATCH and not outcome.budgets[b] else "no answer"
-    put(row, "value", mean_interval(values), nothing)
+    put(row, "value", mean_interval(values, bounds=BOUNDS), nothing)
     known = values[np.isfinite(values)]
     row["spread"] = {
         "sd": known.std(ddof=1) if known.size > 1 else None,

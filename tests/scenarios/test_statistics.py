@@ -34,6 +34,9 @@ def test_student_s_interval_agrees_with_scipy_and_leaves_out_what_is_unknown():
     values = np.array([0.3, np.nan, -0.1, 0.25, 0.9])
     known = stats.ttest_1samp(values[[0, 2, 3, 4]], 0.0).confidence_interval(0.95)
     assert statistics.mean_interval(values) == pytest.approx((np.nanmean(values), known.low, known.high))
+    bounded = statistics.mean_interval(values, bounds=(0.0, 0.9))
+    assert bounded == pytest.approx((np.nanmean(values), 0.0, 0.9))
+    assert known.low < 0 < 0.9 < known.high
     alone = statistics.mean_interval([0.4, np.nan])
     assert alone.value == 0.4
     assert np.isnan([alone.lo, alone.hi, *statistics.mean_interval([])]).all()
