@@ -257,7 +257,7 @@ the same network seed: geometric mean and Student's 95 % interval over seeds, ea
 has its interval below 1. "Gains" and "costs" have p below {1 - LEVEL:.2f}, corrected for the {n_compared} comparisons
 (Holm); all else is {OPEN}.
 
-{chr(10).join(verdicts)}
+{(chr(10) * 2).join(verdicts)}
 
 ## Numbers
 
@@ -300,7 +300,7 @@ def _dose(rows: list[dict[str, Any]]) -> str:
 def _lowered(title: str, rows: list[dict[str, Any]]) -> str:
     """Which penalties have people closer than cross-entropy alone, by squared MMD."""
     told = ", ".join(f"{_title(row)} (x {_ratio(row)})" for row in rows if row["mmd_ratio_hi"] < 1)
-    return f"Squared MMD is lower with: {told or 'none'}. *{title}.*\n"
+    return f"- {title}: squared MMD is lower with {told or 'none'}."
 
 
 def _verdict(title: str, rows: list[dict[str, Any]]) -> str:
@@ -316,7 +316,7 @@ def _verdict(title: str, rows: list[dict[str, Any]]) -> str:
             f"{_title(row)}: MMD² x {_ratio(row)}, A-distance {distance}, {effect} ({row['gain']:+.1f} points "
             f"[{row['gain_lo']:+.1f}, {row['gain_hi']:+.1f}], corrected p {_p(row['p_holm'])})"
         )
-    return f"{title}:\n\n" + "\n".join(f"- {line}" for line in told) + "\n"
+    return f"{title}:\n\n" + "\n".join(f"- {line}" for line in told)
 
 
 def _ratio(row: dict[str, Any]) -> str:
