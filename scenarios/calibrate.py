@@ -16,6 +16,7 @@ from ..adaptation.finetune.confidence import posterior_interval
 from ..adaptation.methods.layers import AllLayers, LastLayer, LayerDecay
 from ..adaptation.methods.lora import LowRank
 from ..adaptation.transfer.card import Card
+from ..adaptation.transfer.channels import interpolated
 from ..adaptation.transfer.checkpoint import save_checkpoint
 from ..adaptation.transfer.zoo import find_checkpoint
 from ..sim.builders import motor_imagery_plant
@@ -24,6 +25,7 @@ from ..sim.head.montage import make_montage
 from ..sim.keys import stream_key
 from ..sim.plant import record
 from ..sim.recordings import Recording, load
+from ..sim.recordings.names import listing
 from .known_people import known_to, person_of
 from .preparing import prepared
 from .statistics import wilson
@@ -113,10 +115,18 @@ def run_calibrate(
         **tuned,
         "arms": found,
         "verdict": verdict(found, tuned["n_steps"]),
-        "notes": list(recording.notes),
+        "notes": _notes(recording, card),
         "warnings": _warnings(str(start), card, recording),
         "written": str(written),
     }
+
+
+def _notes(recording: Recording, card: Card) -> list[str]:
+    """What was done to the recording, and which channels of the checkpoint it does not have."""
+    made, n = interpolated(recording.ch_names, card.ch_names), len(card.ch_names)
+    if not made:
+        return list(recording.notes)
+    return [*recording.notes, f"{len(made)} of the checkpoint's {n} channels interpolated from others: {listing(made)}"]
 
 
 def _warnings(start: str, card: Card, recording: Recording) -> list[str]:

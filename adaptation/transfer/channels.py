@@ -53,12 +53,12 @@ def map_channels(given: Sequence[str], wanted: Sequence[str], farthest: float = 
             f"{nearest[worst]:.0f} degrees away (more than {farthest:g}): use a checkpoint of a cap more like this one"
         )
     at = {name.lower(): i for i, name in enumerate(given)}
-    own = [at.get(name.lower()) for name in wanted]
+    missing = interpolated(given, wanted)
     matrix = np.zeros((len(wanted), len(given)))
-    for row, column in enumerate(own):
-        if column is not None:
-            matrix[row, column] = 1.0
-    between = [row for row, column in enumerate(own) if column is None]
+    for row, name in enumerate(wanted):
+        if name not in missing:
+            matrix[row, at[name.lower()]] = 1.0
+    between = [row for row, name in enumerate(wanted) if name in missing]
     if between:
         if len(given) < 4:
             raise InputError(f"{len(given)} channels are too few to interpolate from: wanted 4 or more")
@@ -66,6 +66,12 @@ def map_channels(given: Sequence[str], wanted: Sequence[str], farthest: float = 
     return ChannelMap(
         matrix=jnp.asarray(matrix, jnp.float32), given=given, wanted=wanted, farthest=float(nearest.max())
     )
+
+
+def interpolated(given: Sequence[str], wanted: Sequence[str]) -> tuple[str, ...]:
+    """Those wanted of which no recorded channel has the site: they are made of others."""
+    recorded = {name.lower() for name in given}
+    return tuple(name for name in wanted if name.lower() not in recorded)
 
 
 def spline_matrix(given: ArrayLike, wanted: ArrayLike, smoothing: float = SMOOTHING) -> np.ndarray:

@@ -2,8 +2,10 @@
 
 import contextlib
 import dataclasses
+import importlib.util
 import io
 import json
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -17,6 +19,10 @@ from neurodrift.adaptation.transfer.pretrain import pretrain
 from neurodrift.scenarios.cli.main import main
 from neurodrift.scenarios.preparing import prepared
 from neurodrift.sim.recordings import load_embedded
+
+_spec = importlib.util.spec_from_file_location("edf_writer", Path(__file__).parents[1] / "recordings" / "edf_writer.py")
+edf_writer = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(edf_writer)
 
 CHANNELS = ("FC3", "FCz", "FC4", "C3", "Cz", "C4", "CP3", "CPz", "CP4")
 
@@ -113,6 +119,29 @@ def test_a_user_who_was_trained_on_is_warned_of(subjects, said, checkpoint, tmp_
     error = capsys.readouterr().err
     assert error.count("warning") == (said != "")
     assert said in error
+
+
+def written(path, trials, flat=()):
+    """Trials of the recorded person S007 end to end in a file, T1 where a left one begins and T2 where a right one."""
+    cut = load_embedded("eegmmidb-S007").crop(0.5, 3.5).select(np.arange(45)[trials])
+    x = 1e6 * np.concatenate(list(cut.x), axis=-1)
+    x[[cut.ch_names.index(name) for name in flat]] = 0.0
+    marks = ["T1" if cut.class_names[k].startswith("left") else "T2" for k in cut.y]
+    return edf_writer.write_edf(
+        path, x, list(cut.ch_names), [(3.0 * i, mark) for i, mark in enumerate(marks)], sfreq=round(cut.sfreq)
+    )
+
+
+EVENTS = ("--events", "T1=left,T2=right", "--tmin", "0", "--tmax", "3")
+
+
+def test_channels_that_are_masked_or_made_of_others_are_named(checkpoint, tmp_path, capsys):
+    path = written(tmp_path / "mine.edf", slice(12), flat=("C3",))
+    words = [str(path), *EVENTS, "--trials", "10", "--start", str(checkpoint), "--out", str(tmp_path / "mine")]
+    assert main(["calibrate", *words]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "masked 1 channels, flat or not finite: C3" in lines
+    assert "1 of the checkpoint's 9 channels interpolated from others: C3" in lines
 
 
 @pytest.mark.parametrize(
