@@ -115,6 +115,7 @@ def run_calibrate(
         **tuned,
         "arms": found,
         "verdict": verdict(found, tuned["n_steps"]),
+        "advice": advice(found),
         "notes": _notes(recording, card),
         "warnings": _warnings(str(start), card, recording),
         "written": str(written),
@@ -228,3 +229,11 @@ def verdict(arms: Mapping[str, Any], n_steps: int) -> str:
     )
     said += f"; {n_steps} steps of fine-tuning" if n_steps else "; no step of fine-tuning helped, so none was taken"
     return said + ("" if tuned["lo"] > 0.5 else "; these trials do not show that it is better than chance")
+
+
+def advice(arms: Mapping[str, Any]) -> list[str]:
+    """What to do where the numbers speak against the calibrated checkpoint, a line each."""
+    before, after = arms["zero-shot"], arms["fine-tuned"]
+    if after["n_right"] > before["n_right"]:
+        return []
+    return ["fine-tuned is not better than zero-shot on held-out trials: keep the checkpoint you started from"]

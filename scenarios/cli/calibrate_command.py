@@ -94,6 +94,6 @@ def _show(found: dict[str, Any]) -> None:
             else f"{100 * later['accuracy']:.0f} % ({100 * later['lo']:.0f} to {100 * later['hi']:.0f})",
         )
     console.print(table)
-    for note in found["notes"]:
-        console.print(note, markup=False, highlight=False, soft_wrap=True)
+    for line in (*found["advice"], *found["notes"]):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print(f"temperature {found['temperature']:.2f}; {found['written']}", markup=False, highlight=False)

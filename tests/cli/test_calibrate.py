@@ -13,9 +13,11 @@ import pytest
 
 from neurodrift.adaptation import registry
 from neurodrift.adaptation.contract import Trials
+from neurodrift.adaptation.finetune import estimate_accuracy
 from neurodrift.adaptation.transfer.card import Card, decoder_fields
 from neurodrift.adaptation.transfer.checkpoint import load_checkpoint, save_checkpoint
 from neurodrift.adaptation.transfer.pretrain import pretrain
+from neurodrift.scenarios.calibrate import advice
 from neurodrift.scenarios.cli.main import main
 from neurodrift.scenarios.preparing import prepared
 from neurodrift.sim.recordings import load_embedded
@@ -142,6 +144,17 @@ def test_channels_that_are_masked_or_made_of_others_are_named(checkpoint, tmp_pa
     lines = capsys.readouterr().out.splitlines()
     assert "masked 1 channels, flat or not finite: C3" in lines
     assert "1 of the checkpoint's 9 channels interpolated from others: C3" in lines
+
+
+def arms(before, after, n=10):
+    """What is found of ``before`` and ``after`` right of n held-out trials, and none that follow."""
+    rows = {"zero-shot": before, "fine-tuned": after}
+    return {name: {**estimate_accuracy(np.arange(n) < right)._asdict(), "later": None} for name, right in rows.items()}
+
+
+@pytest.mark.parametrize(("before", "after", "keep"), [(6, 5, True), (6, 6, True), (6, 7, False)])
+def test_a_calibration_that_gains_nothing_is_advised_against(before, after, keep):
+    assert any("keep the checkpoint you started from" in line for line in advice(arms(before, after))) == keep
 
 
 @pytest.mark.parametrize(
