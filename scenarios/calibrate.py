@@ -1,6 +1,7 @@
 """``neurodrift calibrate``: ten or twenty trials of a new user make a checkpoint their own, and say how good it is."""
 
 import dataclasses
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import jax
 import numpy as np
 from jax import Array
 
+from .. import __version__
 from ..adaptation import registry
 from ..adaptation.contract import Decoder, Trials, Variables
 from ..adaptation.finetune import FewTrials, calibrate, estimate_accuracy, held_out, zero_shot
@@ -17,7 +19,7 @@ from ..adaptation.methods.layers import AllLayers, LastLayer, LayerDecay
 from ..adaptation.methods.lora import LowRank
 from ..adaptation.transfer.card import Card
 from ..adaptation.transfer.channels import interpolated
-from ..adaptation.transfer.checkpoint import save_checkpoint
+from ..adaptation.transfer.checkpoint import files_of, save_checkpoint
 from ..adaptation.transfer.zoo import find_checkpoint
 from ..sim.builders import motor_imagery_plant
 from ..sim.errors import InputError
@@ -54,6 +56,7 @@ def run_calibrate(
     layers: str = "decay",
     seed: int = 0,
     out: str | Path,
+    overwrite: bool = False,
 ) -> dict[str, Any]:
     """Calibrate the checkpoint ``start`` (a name of the zoo, or a path) on the first ``n_trials`` trials of ``source``;
     what came of it, as JSON.
@@ -62,7 +65,8 @@ def run_calibrate(
     layers: which move, a name of ``REACHES``. Three decoders are compared: trained on these trials alone, the
     checkpoint aligned to them, and fine-tuned. Of each: how many held-out trials it got right, what accuracy to expect
     with its 95 % interval, and its accuracy on the trials that follow where there are any. The fine-tuned one is
-    written to ``out``. Raises InputError for a source, checkpoint, number or name that cannot be used.
+    written to ``out``. Raises InputError for a source, checkpoint, number or name that cannot be used, and where there
+    is an ``out`` and not ``overwrite``.
     """
     if n_trials < min(BUDGETS):
         raise InputError(f"--trials is {n_trials}: wanted 10 or 20; fewer say nothing of how good a decoder is")
@@ -71,6 +75,9 @@ def run_calibrate(
     out = Path(out)
     if not out.parent.is_dir():
         raise InputError(f"--out is {out}: there is no folder {out.parent}; make it first")
+    there = [file for file in files_of(out) if file.exists()]
+    if there and not overwrite:
+        raise InputError(f"{there[0]} is there already: name another with --out, or --overwrite it")
     checkpoint = find_checkpoint(str(start))
     decoder, card = checkpoint.decoder, checkpoint.card
     recording = (
@@ -96,10 +103,13 @@ def run_calibrate(
                 "layers": layers,
                 "n_steps": tuned["n_steps"],
                 "temperature": tuned["temperature"],
-                "after": dict(card.strategy),
+                "after": {"checkpoint": str(start), **card.strategy, "seed": card.seed, "command": card.command},
             },
             metrics=metrics,
             note="",
+            seed=seed,
+            code=__version__,
+            command=command_line(source, start, n_trials, events, (tmin, tmax), layers, seed),
         ),
     )
     return {
@@ -120,6 +130,25 @@ def run_calibrate(
         "warnings": _warnings(str(start), card, recording),
         "written": str(written),
     }
+
+
+def command_line(
+    source: str,
+    start: str | Path,
+    n_trials: int,
+    events: Mapping[str, str] | str | None,
+    window: tuple[float, float],
+    layers: str,
+    seed: int,
+) -> str:
+    """The command that calibrates so again; ``window`` is tmin, tmax."""
+    words = ["neurodrift", "calibrate", source, "--start", start]
+    if events is not None:
+        told = events if isinstance(events, str) else ",".join(f"{event}={name}" for event, name in events.items())
+        words += ["--events", told]
+    words += [] if source.startswith(SIMULATED) else ["--tmin", f"{window[0]:g}", "--tmax", f"{window[1]:g}"]
+    words += ["--trials", n_trials, "--layers", layers, "--seed", seed]
+    return shlex.join(str(word) for word in words)
 
 
 def _notes(recording: Recording, card: Card) -> list[str]:

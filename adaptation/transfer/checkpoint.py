@@ -33,7 +33,7 @@ def save_checkpoint(path: Path | str, variables: Variables, card: Card) -> Path:
 
     The weights come first: a card that is there has its weights. InputError where the folder cannot be written.
     """
-    weights, facts = _files(path)
+    weights, facts = files_of(path)
     tensors = {name: np.ascontiguousarray(value) for name, value in named(variables).items()}
     data = save(tensors, metadata={"format": "neurodrift"})
     told = card.dumps(hashlib.sha256(data).hexdigest()).encode()  # a card that cannot be written leaves no weights
@@ -48,7 +48,7 @@ def load_checkpoint(path: Path | str, decoder: Decoder | None = None) -> Checkpo
     decoder: one of your own, where the card names none of the registry. InputError, in one line, for files that are
     absent, damaged, of another version, or that do not fit the decoder.
     """
-    weights, facts = _files(path)
+    weights, facts = files_of(path)
     card, seal = _read_card(facts)
     try:
         data = weights.read_bytes()
@@ -69,7 +69,7 @@ def load_checkpoint(path: Path | str, decoder: Decoder | None = None) -> Checkpo
 
 def read_card(path: Path | str) -> Card:
     """The card alone, without the weights."""
-    return _read_card(_files(path)[1])[0]
+    return _read_card(files_of(path)[1])[0]
 
 
 def make_decoder(card: Card, where: Path | str = "the card") -> Decoder:
@@ -110,7 +110,8 @@ def _describe(array: Any) -> str:
     return "nothing" if array is None else f"{np.dtype(array.dtype).name}{list(array.shape)}"
 
 
-def _files(path: Path | str) -> tuple[Path, Path]:
+def files_of(path: Path | str) -> tuple[Path, Path]:
+    """(weights, card) of the checkpoint at NAME, NAME.safetensors or NAME.json."""
     path = Path(path).expanduser()
     base = path.with_suffix("") if path.suffix in (".safetensors", ".json") else path
     return base.with_name(base.name + ".safetensors"), base.with_name(base.name + ".json")

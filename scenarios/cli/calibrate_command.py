@@ -39,6 +39,8 @@ class Options:
     """of the folds, and of a simulated person's trials"""
     out: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
     """the calibrated checkpoint (default: calibrated-FILE.safetensors, with its card beside it)"""
+    overwrite: Flag = False
+    """write over a checkpoint that is there"""
     json: Flag = False
     """print everything as JSON"""
 
@@ -65,6 +67,7 @@ def execute(options: Options) -> int:
     found = run_calibrate(
         options.file, start=options.start, n_trials=options.trials, events=events, tmin=options.tmin, tmax=options.tmax,
         layers=options.layers, seed=options.seed, out=options.out or Path(f"calibrated-{stem}.safetensors"),
+        overwrite=options.overwrite,
     )  # fmt: skip
     for warning in found["warnings"]:
         print(f"warning: {warning}", file=sys.stderr)

@@ -4,7 +4,9 @@ import contextlib
 import dataclasses
 import importlib.util
 import io
+import itertools
 import json
+import shlex
 from pathlib import Path
 
 import jax
@@ -36,7 +38,7 @@ def card():
         class_names=("left hand", "right hand"),
         preprocessing={"l_freq": 8.0, "h_freq": 30.0, "window_s": 3.0, "alignment": "euclidean"}, data="EEGMMIDB S094",
         people=1, trials=45, strategy={"name": "pooled"}, licence="ODC-By-1.0", metrics={},
-        subjects=("S094",),
+        subjects=("S094",), command="neurodrift pretrain --decoder csp_lda",
     )  # fmt: skip
 
 
@@ -70,7 +72,8 @@ def told(checkpoint, tmp_path_factory):
     """What the command prints as JSON, and what it wrote."""
     out = tmp_path_factory.mktemp("calibrated") / "mine"
     said = io.StringIO()
-    words = ["calibrate", "embedded:eegmmidb-S007", "--start", str(checkpoint), "--trials", "20", "--out", str(out)]
+    words = ["calibrate", "embedded:eegmmidb-S007", "--start", str(checkpoint), "--trials", "20"]
+    words += ["--seed", "3", "--out", str(out)]
     with contextlib.redirect_stdout(said):
         assert main([*words, "--json"]) == 0
     return json.loads(said.getvalue()), out
@@ -101,6 +104,9 @@ def test_the_calibrated_checkpoint_is_read_again_and_says_what_it_is(told):
     # of the user's own trials: no accuracy of strangers is left
     assert again.card.metrics == {f"own_{name}": tuned[name] for name in ("accuracy", "lo", "hi")}
     assert again.card.subjects == ("S094", "S007")
+    assert again.card.strategy["after"]["name"] == "pooled"
+    assert again.card.strategy["after"]["command"] == "neurodrift pretrain --decoder csp_lda"
+    assert (again.card.seed, again.card.strategy["after"]["seed"]) == (3, 0)
     assert found["warnings"] == []
     assert not np.allclose(again.variables.align, np.eye(9))
 
@@ -135,6 +141,31 @@ def written(path, trials, flat=()):
 
 
 EVENTS = ("--events", "T1=left,T2=right", "--tmin", "0", "--tmax", "3")
+
+
+def test_the_command_on_the_card_makes_the_same_weights_again(checkpoint, tmp_path, monkeypatch):
+    path = written(tmp_path / "my file.edf", slice(12))
+    words = [str(path), *EVENTS, "--trials", "10", "--layers", "last", "--seed", "5", "--start", str(checkpoint)]
+    assert main(["calibrate", *words, "--out", str(tmp_path / "mine")]) == 0
+    again = shlex.split(load_checkpoint(tmp_path / "mine").card.command)
+    assert again[:2] == ["neurodrift", "calibrate"]
+    asked = {name: value for name, value in itertools.pairwise(words) if name.startswith("--")}
+    assert asked == {name: value for name, value in itertools.pairwise(again) if name.startswith("--")}
+    assert main([*again[1:], "--out", str(tmp_path / "again")]) == 0
+    one, two = ((tmp_path / f"{name}.safetensors").read_bytes() for name in ("mine", "again"))
+    assert one == two
+
+
+@pytest.mark.parametrize("there", ["safetensors", "json"])
+def test_a_checkpoint_that_is_there_is_kept_unless_told_otherwise(there, checkpoint, tmp_path, capsys):
+    old = tmp_path / f"mine.{there}"
+    old.write_text("precious")
+    words = ["embedded:eegmmidb-S007", "--trials", "10", "--start", str(checkpoint), "--out", str(tmp_path / "mine")]
+    assert main(["calibrate", *words]) == 2
+    assert f"{old} is there already: name another with --out, or --overwrite it" in capsys.readouterr().err
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["precious"]
+    assert main(["calibrate", *words, "--overwrite"]) == 0
+    assert load_checkpoint(tmp_path / "mine").card.strategy["name"] == "calibrated"
 
 
 def test_channels_that_are_masked_or_made_of_others_are_named(checkpoint, tmp_path, capsys):
