@@ -27,6 +27,7 @@ from ..sim.head.montage import make_montage
 from ..sim.keys import stream_key
 from ..sim.plant import record
 from ..sim.recordings import Recording, load
+from ..sim.recordings.events import parse_events
 from ..sim.recordings.names import listing
 from .known_people import known_to, person_of
 from .preparing import prepared
@@ -125,7 +126,7 @@ def run_calibrate(
         **tuned,
         "arms": found,
         "verdict": verdict(found, tuned["n_steps"]),
-        "advice": advice(found),
+        "advice": advice(found, _swapped(events)),
         "notes": _notes(recording, card),
         "warnings": _warnings(str(start), card, recording),
         "written": str(written),
@@ -260,9 +261,28 @@ def verdict(arms: Mapping[str, Any], n_steps: int) -> str:
     return said + ("" if tuned["lo"] > 0.5 else "; these trials do not show that it is better than chance")
 
 
-def advice(arms: Mapping[str, Any]) -> list[str]:
-    """What to do where the numbers speak against the calibrated checkpoint, a line each."""
+def advice(arms: Mapping[str, Any], swapped: str = "") -> list[str]:
+    """What to do where the numbers speak against the calibrated checkpoint, or its labels, a line each.
+
+    swapped: the events with their classes exchanged, as words for a question.
+    """
     before, after = arms["zero-shot"], arms["fine-tuned"]
-    if after["n_right"] > before["n_right"]:
-        return []
-    return ["fine-tuned is not better than zero-shot on held-out trials: keep the checkpoint you started from"]
+    rows = {"zero-shot": before, "zero-shot on the trials that follow": before["later"], "fine-tuned": after}
+    below = [(name, row) for name, row in rows.items() if row is not None and row["hi"] < 0.5]
+    said = [
+        f"{name} is worse than chance ({100 * row['lo']:.0f} to {100 * row['hi']:.0f} %): are the classes the other "
+        f"way round{swapped}?"
+        for name, row in below[:1]
+    ]
+    if after["n_right"] <= before["n_right"]:
+        said.append("fine-tuned is not better than zero-shot on held-out trials: keep the checkpoint you started from")
+    return said
+
+
+def _swapped(events: Mapping[str, str] | str | None) -> str:
+    """Two events with their classes exchanged, ", --events T1=right,T2=left"; nothing for others."""
+    pairs = [] if events is None else list(parse_events(events).items())
+    if len(pairs) != 2:
+        return ""
+    (first, one), (second, other) = pairs
+    return f", --events {first}={other},{second}={one}"

@@ -188,6 +188,23 @@ def test_a_calibration_that_gains_nothing_is_advised_against(before, after, keep
     assert any("keep the checkpoint you started from" in line for line in advice(arms(before, after))) == keep
 
 
+@pytest.mark.parametrize(("right", "asked"), [(0, True), (1, True), (2, False), (5, False)])
+def test_fewer_right_than_chance_asks_for_swapped_events(right, asked):
+    # of ten: Clopper and Pearson's interval of 1 right is .0025 to .445, of 2 .025 to .556
+    said = advice(arms(right, 8), ", --events T1=right,T2=left")
+    assert any(line.endswith("the other way round, --events T1=right,T2=left?") for line in said) == asked
+
+
+def test_a_user_whose_events_are_swapped_is_asked(tmp_path, capsys):
+    path = written(tmp_path / "mine.edf", slice(12))
+    words = [str(path), *EVENTS, "--trials", "10", "--layers", "last", "--out", str(tmp_path / "mine")]
+    words[words.index("T1=left,T2=right")] = "T1=right,T2=left"
+    assert main(["calibrate", *words]) == 0
+    said = capsys.readouterr().out
+    assert "zero-shot is worse than chance (0 to 31 %)" in said
+    assert "the other way round, --events T1=left,T2=right?" in said
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
