@@ -17,6 +17,8 @@ from ..adaptation.transfer.channels import ChannelMap, map_channels
 from ..sim.errors import InputError
 from ..sim.recordings import Recording
 
+KEPT = 0.8  # of a slower recording's Nyquist frequency
+
 
 class Windows(NamedTuple):
     """What of a card says how windows are prepared, where there is no checkpoint yet."""
@@ -41,9 +43,9 @@ def prepared(recording: Recording, card: Card | Windows) -> Trials:
     channels, classes, rate or length."""
     given, wanted = recording.ch_names, card.ch_names
     channels = None if given == wanted else map_channels(given, wanted)
-    x, sfreq = _resampled(recording.x, recording.sfreq, card.sfreq)
     facts, spec = card.preprocessing, registry.decoder(card.decoder)
     low, high = float(facts.get("l_freq", spec.l_freq)), float(facts.get("h_freq", spec.h_freq))
+    x, sfreq = _resampled(recording.x, recording.sfreq, card.sfreq, high)
     covariance_only = spec.covariance_only
     n_wanted = round(float(facts["window_s"]) * sfreq) if "window_s" in facts else None
     if n_wanted is None and not covariance_only:
@@ -87,12 +89,19 @@ def _classes(recording: Recording, card: Card | Windows) -> np.ndarray:
     return np.asarray([wanted.index(name) for name in names])[recording.y]
 
 
-def _resampled(x: np.ndarray, sfreq: float, wanted: float) -> tuple[np.ndarray, float]:
-    """x at its own rate where the wanted one divides it, else at the least multiple of that which loses nothing."""
-    if sfreq < wanted:
-        raise InputError(f"the recording has {sfreq:g} Hz but the checkpoint wants {wanted:g} Hz: record faster")
+def _resampled(x: np.ndarray, sfreq: float, wanted: float, high: float) -> tuple[np.ndarray, float]:
+    """x at its own rate where the wanted one divides it, else at the least multiple of that which loses nothing.
+
+    A slower recording is brought to the wanted rate where the band up to ``high`` Hz lies below ``KEPT`` of its Nyquist
+    frequency, which interpolation leaves as it is; InputError elsewhere.
+    """
     if abs(sfreq / wanted - round(sfreq / wanted)) < 1e-6:
         return x, sfreq
+    if sfreq < wanted and high > KEPT * sfreq / 2:
+        raise InputError(
+            f"the recording has {sfreq:g} Hz but the checkpoint's band ends at {high:g} Hz: record at "
+            f"{min(wanted, 2 * high / KEPT):g} Hz or more"
+        )
     from scipy.signal import resample_poly
 
     rate = wanted * int(np.ceil(sfreq / wanted))

@@ -12,6 +12,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from scipy.signal import resample
 
 from neurodrift.adaptation import registry
 from neurodrift.adaptation.contract import Trials
@@ -22,6 +23,7 @@ from neurodrift.adaptation.transfer.pretrain import pretrain
 from neurodrift.scenarios.calibrate import advice
 from neurodrift.scenarios.cli.main import main
 from neurodrift.scenarios.preparing import prepared
+from neurodrift.sim.errors import InputError
 from neurodrift.sim.recordings import load_embedded
 
 _spec = importlib.util.spec_from_file_location("edf_writer", Path(__file__).parents[1] / "recordings" / "edf_writer.py")
@@ -65,6 +67,28 @@ def test_trials_are_given_in_the_checkpoints_channels_rate_window_and_order_of_c
     ratio = np.asarray((other.x**2).mean(-1) / (trials.x**2).mean(-1))
     assert np.median(ratio) == pytest.approx(1.0, abs=0.03)
     assert isinstance(trials, Trials)
+
+
+def test_a_slower_recording_is_brought_to_the_checkpoints_rate_as_by_fourier(card):
+    """100 Hz for a checkpoint of 8-38 Hz at 125 Hz: the same windows but for their edges."""
+    wide = dataclasses.replace(
+        card, sfreq=125.0, n_times=375, preprocessing={**card.preprocessing, "h_freq": 38.0}
+    )  # fmt: skip
+    fast = load_embedded("eegmmidb-S007").crop(0.5, 3.5)
+    x = resample(fast.x.astype(float), 300, axis=-1)
+    again = resample(x, 375, axis=-1)
+
+    def at(x, sfreq):
+        lengths = np.full(fast.n_trials, x.shape[-1], np.int32)
+        recording = dataclasses.replace(fast, x=x.astype(np.float32), sfreq=sfreq, n_samples=lengths)
+        return np.asarray(prepared(recording, wide).x)[..., 60:-60]
+
+    ours, theirs = at(x, 100.0), at(again, 125.0)
+    assert np.sqrt(((ours - theirs) ** 2).mean() / (theirs**2).mean()) < 0.02
+    whole = np.asarray(prepared(fast, wide).x)[..., 60:-60]
+    assert np.sqrt(((ours - whole) ** 2).mean() / (whole**2).mean()) < 0.05
+    with pytest.raises(InputError, match="has 80 Hz but the checkpoint's band ends at 38 Hz: record at 95 Hz or more"):
+        at(x[..., :240], 80.0)
 
 
 @pytest.fixture(scope="module")
