@@ -14,7 +14,7 @@ from .. import __version__
 from ..adaptation import registry
 from ..adaptation.contract import Decoder, Trials, Variables
 from ..adaptation.finetune import FewTrials, calibrate, estimate_accuracy, held_out, zero_shot
-from ..adaptation.finetune.confidence import posterior_interval
+from ..adaptation.finetune.confidence import clopper_pearson, posterior_interval
 from ..adaptation.methods.layers import AllLayers, LastLayer, LayerDecay
 from ..adaptation.methods.lora import LowRank
 from ..adaptation.transfer.card import Card
@@ -31,7 +31,6 @@ from ..sim.recordings.events import parse_events
 from ..sim.recordings.names import listing
 from .known_people import known_to, person_of
 from .preparing import prepared
-from .statistics import wilson
 
 REACHES = {
     "decay": LayerDecay(decay=0.9),
@@ -240,7 +239,8 @@ def _arms(
         row = {**estimate._asdict(), "believed_lo": believed[0], "believed_hi": believed[1], "later": None}
         if len(later.y):
             right = int((answers(variables, later.x).argmax(-1) == later.y).sum())
-            row["later"] = dict(zip(("accuracy", "lo", "hi"), wilson(right, len(later.y))))
+            lo, hi = clopper_pearson(right, len(later.y))
+            row["later"] = {"accuracy": right / len(later.y), "lo": lo, "hi": hi}
         found[name] = row
     chosen = {
         "n_steps": int(tuned.n_steps),

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 import pytest
 from scipy.signal import resample
+from scipy.stats import binomtest
 
 from neurodrift.adaptation import registry
 from neurodrift.adaptation.contract import Trials
@@ -115,6 +116,10 @@ def test_it_says_what_to_expect_of_each_decoder_and_the_later_trials_agree(told)
     # this person is decoded in nine trials of ten (the recordings' README)
     assert found["arms"]["fine-tuned"]["later"]["accuracy"] > 0.8
     assert found["n_later"] == 25
+    # the same kind of interval as of those held out
+    later = found["arms"]["fine-tuned"]["later"]
+    exact = binomtest(round(25 * later["accuracy"]), 25).proportion_ci(0.95, "exact")
+    assert (later["lo"], later["hi"]) == pytest.approx(exact, abs=1e-6)
     assert "expect" in found["verdict"]
 
 
