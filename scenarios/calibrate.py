@@ -1,6 +1,7 @@
 """``neurodrift calibrate``: ten or twenty trials of a new user make a checkpoint their own, and say how good it is."""
 
 import dataclasses
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,7 +27,7 @@ from ..sim.errors import InputError
 from ..sim.head.montage import make_montage
 from ..sim.keys import stream_key
 from ..sim.plant import record
-from ..sim.recordings import Recording, load
+from ..sim.recordings import Recording, concatenate, load, sources_of
 from ..sim.recordings.events import parse_events
 from ..sim.recordings.names import listing
 from .known_people import known_to, person_of
@@ -61,7 +62,8 @@ def run_calibrate(
     """Calibrate the checkpoint ``start`` (a name of the zoo, or a path) on the first ``n_trials`` trials of ``source``;
     what came of it, as JSON.
 
-    source: "simulated:NUMBER", "embedded:NAME" or a file, whose ``events`` begin trials of ``tmin`` to ``tmax`` s.
+    source: "simulated:NUMBER", "embedded:NAME" or a file, whose ``events`` begin trials of ``tmin`` to ``tmax`` s, or
+    several with commas between, whose trials follow each other.
     layers: which move, a name of ``REACHES``. Three decoders are compared: trained on these trials alone, the
     checkpoint aligned to them, and fine-tuned. Of each: how many held-out trials it got right, what accuracy to expect
     with its 95 % interval, and its accuracy on the trials that follow where there are any. The fine-tuned one is
@@ -172,13 +174,19 @@ def _warnings(start: str, card: Card, recording: Recording) -> list[str]:
 
 
 def _read(source: str, events: Any, tmin: float, tmax: float) -> Recording:
-    """The named recording's good channels between ``tmin`` and ``tmax``."""
-    options = {} if ":" in source and not Path(source).exists() else {
-        "tmin": tmin, "tmax": tmax, "subject": Path(source).stem,
-    }  # fmt: skip
-    found = load(source, events, **options)
-    found = found.pick([c for c in found.ch_names if c not in found.bad_channels])
-    return found if options else found.crop(tmin, tmax)
+    """The good channels of the named recordings of one user between ``tmin`` and ``tmax``, one after the other."""
+    parts = [_read_one(part, events, tmin, tmax) for part in sources_of(source)]
+    who = sorted({person_of(part) for part in parts})
+    if len(who) > 1 and all(re.fullmatch(r"S\d{3}", name) for name in who):
+        raise InputError(f"the recordings are of {listing(who)}: wanted those of one user")
+    found = concatenate(parts)
+    return found.pick([c for c in found.ch_names if c not in found.bad_channels])
+
+
+def _read_one(source: str, events: Any, tmin: float, tmax: float) -> Recording:
+    if ":" in source and not Path(source).exists():
+        return load(source, events).crop(tmin, tmax)
+    return load(source, events, tmin=tmin, tmax=tmax, subject=Path(source).stem)
 
 
 def _simulated(source: str, n_trials: int, seed: int) -> Recording:
@@ -208,7 +216,11 @@ def _record(number: int, n_trials: int, seed: int) -> tuple[Array, Array]:
 
 def _check(recording: Recording, few: Trials, n_trials: int, class_names: Sequence[str]) -> None:
     if len(few.y) < n_trials:
-        raise InputError(f"{recording.source} has {len(few.y)} trials but --trials is {n_trials}: record more")
+        fewer = f"--trials {min(BUDGETS)}, " if len(few.y) >= min(BUDGETS) and n_trials > min(BUDGETS) else ""
+        raise InputError(
+            f"{recording.source} has {len(few.y)} trials but --trials is {n_trials}: {fewer}or several files of this "
+            "user with commas between, or record more"
+        )
     counts = np.bincount(np.asarray(few.y), minlength=len(class_names))
     if counts.min() < 3:
         short = class_names[int(counts.argmin())]

@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -184,11 +184,6 @@ def _after(before: Card, facts: Mapping[str, Any]) -> dict[str, Any]:
 @jax.jit
 def _drawn(draw: VirtualPeople, key: Array) -> Trials:
     return draw(key)
-
-
-def recordings_of(words: Sequence[str]) -> tuple[str, ...]:
-    """The recordings of ``--data``, "eegbci:7,eegbci:49" or several files."""
-    return tuple(part.strip() for word in words for part in word.split(",") if part.strip())
 
 
 def default_out(recipe: Recipe) -> Path:

@@ -17,7 +17,8 @@ from .parsing import Argument, Flag
 class Options:
     """Fine-tune a checkpoint on the first trials of a new user and say how sure one may be of it.
 
-    FILE is a recording (EDF, BDF, GDF, FIF, BrainVision, EEGLAB), embedded:eegmmidb-S007, or simulated:NUMBER.
+    FILE is a recording (EDF, BDF, GDF, FIF, BrainVision, EEGLAB), embedded:eegmmidb-S007, or simulated:NUMBER;
+    or several recordings of one user with commas between, whose trials follow each other.
     """
 
     file: Argument[Annotated[str, tyro.conf.arg(metavar="FILE")]] = "simulated:1"
@@ -48,14 +49,16 @@ class Options:
 def execute(options: Options) -> int:
     """Calibrate, print how good it will be, and write the checkpoint; the exit status."""
     from ...sim.errors import InputError
+    from ...sim.recordings import sources_of
     from .replay_command import parse_events
 
     if not options.tmin < options.tmax:
         raise InputError(f"--tmin {options.tmin:g} --tmax {options.tmax:g}: wanted tmin before tmax, in seconds")
-    named = re.fullmatch(r"(simulated|embedded|eegbci):.*", options.file)
-    if named is None and not Path(options.file).exists():
-        raise InputError(f"there is no file {options.file}")
-    if named is None and options.events is None:
+    files = [name for name in sources_of(options.file) if not re.fullmatch(r"(simulated|embedded|eegbci):.*", name)]
+    missing = [name for name in files if not Path(name).exists()]
+    if missing or not options.file:
+        raise InputError(f"there is no file {', '.join(missing)}")
+    if files and options.events is None:
         raise InputError("--events is missing: say which annotation begins a trial of which class, T1=left,T2=right")
     events = None if options.events is None else parse_events(options.events)
     from .environment import prepare
@@ -63,7 +66,7 @@ def execute(options: Options) -> int:
     prepare()
     from ..calibrate import run_calibrate
 
-    stem = re.sub(r"[^\w-]+", "-", Path(options.file).stem)
+    stem = re.sub(r"[^\w-]+", "-", "-".join(Path(name).stem for name in sources_of(options.file)))
     found = run_calibrate(
         options.file, start=options.start, n_trials=options.trials, events=events, tmin=options.tmin, tmax=options.tmax,
         layers=options.layers, seed=options.seed, out=options.out or Path(f"calibrated-{stem}.safetensors"),

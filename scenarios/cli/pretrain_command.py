@@ -64,7 +64,8 @@ def execute(options: Options) -> int:
 
     prepare()
     from ...adaptation.transfer.zoo import ZOO
-    from ..pretraining import Recipe, default_out, recordings_of
+    from ...sim.recordings import sources_of
+    from ..pretraining import Recipe, default_out
 
     if options.zoo:
         folder = options.out or Path("checkpoints")
@@ -74,7 +75,7 @@ def execute(options: Options) -> int:
         people=(4 if options.quick else 64) if options.people is None else int(options.people),
         trials=min(options.trials, 20) if options.quick else options.trials,
         epochs=min(options.epochs, 2) if options.quick else options.epochs, seed=options.seed, rate=options.rate,
-        data=recordings_of([options.data]) if options.data else (), events=options.events, start=options.start,
+        data=sources_of(options.data) if options.data else (), events=options.events, start=options.start,
     )  # fmt: skip
     return _make(recipe, options.out or default_out(recipe), options.json)
 

@@ -3,7 +3,7 @@
 from .eegbci import load_eegbci
 from .embedded import EMBEDDED, load_embedded
 from .epochs import Recording, concatenate
-from .load import load
+from .load import load, sources_of
 from .read import read_recording
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "load_eegbci",
     "load_embedded",
     "read_recording",
+    "sources_of",
 ]

@@ -1,6 +1,7 @@
 """One word for every place a recording can come from."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
@@ -8,6 +9,13 @@ from .eegbci import load_eegbci
 from .embedded import load_embedded
 from .epochs import Recording
 from .read import read_recording
+
+
+def sources_of(text: str) -> tuple[str, ...]:
+    """The recordings of "eegbci:7,eegbci:49" or of several files; a file whose name has a comma is one."""
+    if Path(text).expanduser().exists():
+        return (text,)
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def load(spec: str, events: Mapping[str, str] | Sequence[str] | str | None = None, **options: Any) -> Recording:

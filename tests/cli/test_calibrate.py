@@ -197,6 +197,28 @@ def test_a_checkpoint_that_is_there_is_kept_unless_told_otherwise(there, checkpo
     assert load_checkpoint(tmp_path / "mine").card.strategy["name"] == "calibrated"
 
 
+def test_trials_of_several_files_of_a_user_follow_each_other(checkpoint, tmp_path, capsys):
+    files = [written(tmp_path / f"S007R0{n}.edf", part) for n, part in ((4, slice(15)), (8, slice(15, 30)))]
+    words = ["--trials", "20", "--start", str(checkpoint), "--json"]
+    assert main(["calibrate", ",".join(map(str, files)), *EVENTS, *words, "--out", str(tmp_path / "parts")]) == 0
+    parts = json.loads(capsys.readouterr().out)
+    one = written(tmp_path / "S007R99, all.edf", slice(30))
+    assert main(["calibrate", str(one), *EVENTS, *words, "--out", str(tmp_path / "one")]) == 0
+    assert parts["n_later"] == 10
+    assert parts["arms"] == json.loads(capsys.readouterr().out)["arms"]
+    assert load_checkpoint(tmp_path / "parts").card.subjects == ("S094", "S007")
+
+
+def test_files_of_two_people_and_one_of_too_few_trials_are_refused(checkpoint, tmp_path, capsys):
+    short = written(tmp_path / "S007R04.edf", slice(15))
+    other = written(tmp_path / "S009R04.edf", slice(15))
+    words = [*EVENTS, "--start", str(checkpoint), "--out", str(tmp_path / "mine")]
+    assert main(["calibrate", f"{short},{other}", *words]) == 2
+    assert "the recordings are of S007, S009: wanted those of one user" in capsys.readouterr().err
+    assert main(["calibrate", str(short), *words]) == 2
+    assert "has 15 trials but --trials is 20: --trials 10, or several files of this user" in capsys.readouterr().err
+
+
 def test_channels_that_are_masked_or_made_of_others_are_named(checkpoint, tmp_path, capsys):
     path = written(tmp_path / "mine.edf", slice(12), flat=("C3",))
     words = [str(path), *EVENTS, "--trials", "10", "--start", str(checkpoint), "--out", str(tmp_path / "mine")]
