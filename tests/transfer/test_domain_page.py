@@ -63,9 +63,8 @@ def test_only_an_interval_over_seeds_below_one_is_lower():
     assert found["coral"]["mmd_lower_in"] == 4
     text = page_of(made, rows)
     assert (
-        "People never seen: squared MMD is lower with MMD, 0.3 (x 0.500 [0.500, 0.500]), MMD, 3 (x 0.500 [0.500, 0.500]), "
-        "DANN, 0.1 (x 0.997 "
-        "[0.996, 0.998]), DANN, 1 (x 0.997 [0.996, 0.998]).\n"
+        "People never seen: squared MMD is lower with MMD, 0.3 (x 0.500 [0.500, 0.500]), MMD, 3 (x 0.500 [0.500, "
+        "0.500]), DANN, 0.1 (x 0.997 [0.996, 0.998]), DANN, 1 (x 0.997 [0.996, 0.998]).\n"
     ) in text
 
 
