@@ -1,13 +1,19 @@
 """``neurodrift pretrain``: a decoder on many people, kept as a checkpoint."""
 
+import contextlib
 import dataclasses
 import math
 import shlex
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
+from .main import INTERRUPTED, OK
 from .parsing import Count, Flag, Folder, Name, Number
+
+QUICK = {"people": 4, "trials": 20, "epochs": 2}
+NO_RESULT = "made with --quick, to see it work: no result"
 
 
 @dataclasses.dataclass
@@ -28,10 +34,10 @@ class Options:
     """of the penalty (default: the strategy's)"""
     people: Count = None
     """virtual people to train on, thousands if you like (default: 64)"""
-    trials: int = 40
-    """of each"""
-    epochs: int = 10
-    """passes over everybody"""
+    trials: Count = None
+    """of each (default: 40)"""
+    epochs: Count = None
+    """passes over everybody (default: 10)"""
     rate: Number = None
     """of learning (default: the decoder's)"""
     seed: int = 0
@@ -48,7 +54,7 @@ class Options:
     zoo: Flag = False
     """make the checkpoints that the package ships again, into the folder --out"""
     quick: Flag = False
-    """few people and epochs: to see it work"""
+    """4 people of 20 trials and 2 epochs where no others are given: to see it work"""
     json: Flag = False
     """print the card instead of the table"""
 
@@ -69,13 +75,17 @@ def execute(options: Options) -> int:
 
     if options.zoo:
         folder = options.out or Path("checkpoints")
-        return max(_make(Recipe(**entry.recipe), folder / name, options.json) for name, entry in ZOO.items())
+        made = (_make(Recipe(**entry.recipe), folder / name, options.json) for name, entry in ZOO.items())
+        return next((status for status in made if status != OK), OK)
+    asked = {"people": options.people, "trials": options.trials, "epochs": options.epochs}
+    sizes: dict[str, Any] = {
+        **(QUICK if options.quick else {}),
+        **{name: n for name, n in asked.items() if n is not None},
+    }
     recipe = Recipe(
-        decoder=options.decoder, strategy=options.strategy, weight=options.weight,
-        people=(4 if options.quick else 64) if options.people is None else int(options.people),
-        trials=min(options.trials, 20) if options.quick else options.trials,
-        epochs=min(options.epochs, 2) if options.quick else options.epochs, seed=options.seed, rate=options.rate,
+        decoder=options.decoder, strategy=options.strategy, weight=options.weight, seed=options.seed, rate=options.rate,
         data=sources_of(options.data) if options.data else (), events=options.events, start=options.start,
+        note=NO_RESULT if options.quick else "", **sizes,
     )  # fmt: skip
     return _make(recipe, options.out or default_out(recipe), options.json)
 
@@ -96,14 +106,23 @@ def _make(recipe: "Recipe", out: Path, as_json: bool) -> int:  # type: ignore[na
     parts = parts_of(out, recipe)
     if parts.exists():
         print(f"going on from {parts}", file=sys.stderr)
-    found, worth = make_checkpoint(recipe, line, parts)
-    line.close()
+    try:
+        with contextlib.closing(line):
+            found, worth = make_checkpoint(recipe, line, parts)
+    except KeyboardInterrupt:
+        kept = (
+            f"what was trained is in {parts}; the same command goes on from it"
+            if parts.exists()
+            else "nothing was kept"
+        )
+        print(f"neurodrift: interrupted; {kept}", file=sys.stderr)
+        return INTERRUPTED
     path = save_checkpoint(out, found.variables, found.card)
     if as_json:
         import json
 
         print(json.dumps(found.card.to_json(), indent=1))
-        return 0
+        return OK
     from rich.console import Console
     from rich.table import Table
 
@@ -122,12 +141,15 @@ def _make(recipe: "Recipe", out: Path, as_json: bool) -> int:  # type: ignore[na
         table.add_row(f"{_TITLES.get(row.name, row.name)} {row.unit}".strip(), *numbers, interval)
     (Console() if sys.stdout.isatty() else Console(width=120)).print(table)
     print(f"{path}\n{path.with_suffix('.json')}\n{duration(time.monotonic() - began)}")
+    if recipe.note == NO_RESULT:
+        print(NO_RESULT)
+        return OK
     start = f"--start {shlex.quote(str(path))}"
     fixed = registry.decoder(recipe.decoder).covariance_only  # no run starts from one: its decoder starts from nothing
     print(
         f"neurodrift calibrate {start}" if fixed else f"neurodrift run mi_cap_shift --decoder {recipe.decoder} {start}"
     )
-    return 0
+    return OK
 
 
 _TITLES = {

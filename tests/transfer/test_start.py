@@ -11,11 +11,13 @@ import pytest
 from neurodrift.adaptation import registry
 from neurodrift.adaptation.contract import Trials
 from neurodrift.adaptation.spd import covariance, inv_sqrtm, regularised
+from neurodrift.adaptation.transfer import parts
 from neurodrift.adaptation.transfer.card import Card, decoder_fields
 from neurodrift.adaptation.transfer.checkpoint import load_checkpoint, read_card, save_checkpoint
 from neurodrift.adaptation.transfer.zoo import ZOO, find_checkpoint, shipped, weights_of, zoo_path
 from neurodrift.scenarios import pretraining, simulated, worth
 from neurodrift.scenarios.catalogue import SCENARIOS
+from neurodrift.scenarios.cli import pretrain_command
 from neurodrift.scenarios.cli.main import main
 from neurodrift.scenarios.cli.pretrain_command import command_line
 from neurodrift.scenarios.config import command_line as run_line
@@ -267,6 +269,45 @@ def test_the_command_of_a_card_makes_the_same_recipe_again():
         ("--strategy", "coral"), ("--trials", "40"),
     ):  # fmt: skip
         assert words[words.index(option) + 1] == value
+
+
+@pytest.mark.parametrize(
+    ("words", "sizes", "note"),
+    [
+        (["--quick"], (4, 20, 2), "no result"),
+        (["--quick", "--epochs", "6", "--trials", "30", "--people", "8"], (8, 30, 6), "no result"),
+        (["--epochs", "6"], (64, 40, 6), ""),
+    ],
+)
+def test_a_number_that_is_given_goes_before_quick(words, sizes, note, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(pretrain_command, "_make", lambda recipe, out, as_json: asked.append(recipe) or 0)
+    assert main(["pretrain", *words, "--out", str(tmp_path / "net")]) == 0
+    assert (asked[0].people, asked[0].trials, asked[0].epochs) == sizes
+    assert asked[0].note.endswith(note)
+    assert bool(asked[0].note) == bool(note)
+
+
+def test_an_interrupted_pretraining_says_what_it_kept_and_goes_on(tmp_path, capsys, monkeypatch):
+    words = ["pretrain", "--quick", "--people", "2", "--trials", "4", "--out", str(tmp_path / "net")]
+    write = parts._write
+
+    def interrupted(*given):
+        write(*given)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(parts, "_write", interrupted)
+    assert main(words) == 130
+    kept = next(tmp_path.glob("net.*.part.npz"))
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == f"neurodrift: interrupted; what was trained is in {kept}; the same command goes on from it"
+    monkeypatch.setattr(parts, "_write", write)
+    assert main(words) == 0
+    told = capsys.readouterr()
+    assert f"going on from {kept}" in told.err
+    assert "made with --quick, to see it work: no result" in told.out
+    assert "neurodrift run" not in told.out
+    assert read_card(tmp_path / "net").note == "made with --quick, to see it work: no result"
 
 
 @pytest.mark.slow
