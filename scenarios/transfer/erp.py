@@ -16,6 +16,7 @@ from ...adaptation.preprocessing import Preprocessing, shrunk
 from ...sim.errors import InputError
 from ...sim.keys import stream_key
 from ..contract import Cell, Notify, RunConfig
+from ..folders import data_folder
 from ..own import Finished, cells_of, people
 from .alignments import Euclidean
 from .arms import ARMS, Fitting, Person, make_source, run_arms
@@ -63,6 +64,7 @@ class Evoked:
     def plan(self, config: RunConfig) -> list[Cell]:
         if config.data is None:
             return cells_of(config, *(tuple(f"{p} {what}" for p in people(config)) for what in (PICTURES, FLICKER)))
+        data_folder(config.data, WANTED)
         names = [f"{a} to {b}" for a, b in pairs(config.data)]
         runs = [
             f"{name} run {i}" for name, files in days(config.data, "SSVEP").items() for i in range(2, len(files) + 1)

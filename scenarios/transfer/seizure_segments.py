@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...sim.errors import InputError
+from ..folders import data_folder
 from .arms import Person
 from .feature_trials import as_trials
 from .seizure_patients import features
@@ -34,7 +35,7 @@ def groups(folder: str) -> Groups:
     Segment k of a set goes into group k modulo ten, so that neighbours, which may be of one patient, are in different
     groups. Each half of a group has the ictal segments first, then the sets in turn.
     """
-    return _read(str(Path(folder).expanduser()))
+    return _read(str(data_folder(folder, WANTED)))
 
 
 def person_of(found: Groups, n_labels: int, seed: int) -> tuple[Person, np.ndarray]:

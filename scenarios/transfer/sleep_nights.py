@@ -7,9 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from ...sim.errors import InputError
+from ..folders import data_folder
 
 N_STAGES = 5  # wake, N1, N2, N3, REM
 AROUND = 60  # epochs of wake kept before and after sleep, half an hour
+WANTED = "wanted SC4ssNE0.npz of three people or more"
 
 
 class Night(NamedTuple):
@@ -21,7 +23,7 @@ class Night(NamedTuple):
 
 def everybody(folder: str) -> dict[str, tuple[Night, Night]]:
     """Two nights of each person of the folder, as SC400 to SC409; InputError where they are not there."""
-    return _read(str(Path(folder).expanduser()))
+    return _read(str(data_folder(folder, WANTED)))
 
 
 @functools.lru_cache(maxsize=2)
@@ -31,9 +33,7 @@ def _read(folder: str) -> dict[str, tuple[Night, Night]]:
     pairs = {name: [root / f"{name}{n}E0.npz" for n in (1, 2)] for name in names}
     pairs = {name: files for name, files in pairs.items() if all(f.exists() for f in files)}
     if len(pairs) < 3:
-        raise InputError(
-            f"--data is '{folder}', with two nights of {len(pairs)} people; wanted SC4ssNE0.npz of three people or more"
-        )
+        raise InputError(f"--data is '{folder}', with two nights of {len(pairs)} people; {WANTED}")
     found = {name: (_night(files[0]), _night(files[1])) for name, files in pairs.items()}
     widths = {name: {night.x.shape[1] for night in nights} for name, nights in found.items()}
     first = next(iter(widths))

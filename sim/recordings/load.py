@@ -31,6 +31,11 @@ def load(spec: str, events: Mapping[str, str] | Sequence[str] | str | None = Non
         if not name.isdecimal():
             raise InputError(f"data {spec!r} names no subject; write eegbci:7")
         return load_eegbci(int(name), **options)
+    if not Path(spec).exists():
+        raise InputError(f"no file {spec}; check the path")
     if events is None:
-        raise InputError(f'which events of {spec} start a trial? Give events such as "T1=left,T2=right"')
+        raise InputError(
+            f"which events of {spec} start a trial? Give --events T1=left,T2=right, say "
+            '(in Python, events="T1=left,T2=right")'
+        )
     return read_recording(spec, events, **options)

@@ -5,7 +5,9 @@ import gzip
 import numpy as np
 import pytest
 
+from neurodrift.scenarios.eegmmidb import recorded_subjects
 from neurodrift.scenarios.transfer.muse import read
+from neurodrift.scenarios.transfer.seizure_segments import groups
 from neurodrift.scenarios.transfer.sleep_nights import everybody
 from neurodrift.sim.errors import InputError
 
@@ -51,3 +53,10 @@ def test_a_headband_without_a_trial(tmp_path, change, said):
         np.savetxt(file, rows, delimiter=",")
     with pytest.raises(InputError, match=said):
         read(tmp_path / "run_1.csv.gz", (1.0, 20.0), (0.1, 0.7))
+
+
+@pytest.mark.parametrize("read", [everybody, groups, recorded_subjects])
+def test_a_folder_that_is_not_there(tmp_path, read):
+    with pytest.raises(InputError, match="absent': there is no such folder; wanted ") as caught:
+        read(str(tmp_path / "absent"))
+    assert "\n" not in str(caught.value)

@@ -226,6 +226,8 @@ def test_a_configuration_without_a_checkpoint_is_written_as_ever():
         (["--start", "eegnet-mi-virtuel"], "did you mean 'eegnet-mi-virtual'"),
         (["--start", "nosuch"], "the package has eegnet-mi-virtual"),
         (["--data", "embedded:eegmmidb-S007," * 3], "has S007 more than once"),
+        (["--data", "nosuch.edf"], "no file nosuch.edf"),
+        (["--data", __file__], "start a trial? Give --events T1=left,T2=right"),
         (["--data", "embedded:eegmmidb-S007"], "names 1 recordings: wanted 3 or more"),
     ],
 )
