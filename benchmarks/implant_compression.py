@@ -255,8 +255,9 @@ beside itself trained alone: {points(rows["student distilled, float32"], "agains
 ## Table
 
 Percent, 95 % bootstrap interval over people; chance is 50. *against the teacher*: points,
-paired. *refitted*: the readout recalibrated on the {N_CALIBRATION} windows with their labels. *bytes*: what a file
-holds, without the user's alignment, which is folded in; *times*: fewer than the teacher's. *operations*:
+paired. *refitted*: the readout recalibrated on the {N_CALIBRATION} windows with their labels. *bytes*: the weights as
+an implant would hold them (a file is larger), without the user's alignment, which is folded in; *times*: fewer than the
+teacher's. *operations*:
 multiply-accumulates a window. *latency*: ms from a window to its logits on the machine that made this page, median
 (99th percentile), with nothing else at work; of a pruned decoder the same as without. Integers run in its float units,
 so this tells nothing of an implant's time.

@@ -4,9 +4,10 @@ import functools
 from typing import NamedTuple
 
 from ..adaptation import registry
+from ..adaptation.compression.file import is_int8
 from ..adaptation.transfer.channels import ChannelMap, map_channels
 from ..adaptation.transfer.checkpoint import Checkpoint
-from ..adaptation.transfer.zoo import find_checkpoint
+from ..adaptation.transfer.zoo import find_checkpoint, weights_of
 from ..sim.errors import InputError
 
 
@@ -17,10 +18,20 @@ class Start(NamedTuple):
     channels: ChannelMap | None
 
 
+def checkpoint_called(name: str) -> Checkpoint:
+    """The checkpoint called ``name`` (of the zoo, or a path), of any decoder. InputError where there is none."""
+    if is_int8(weights_of(name)):
+        raise InputError(
+            f"--start {name} is an 8-bit decoder, of save_int8: wanted a checkpoint in floats; start from the one that "
+            "it was made of, and quantise what comes of it"
+        )
+    return find_checkpoint(name)
+
+
 @functools.lru_cache(maxsize=4)
 def checkpoint_for(name: str, decoder: str) -> Checkpoint:
     """The checkpoint called ``name`` (of the zoo, or a path). InputError where it is not of this decoder, a network."""
-    found = find_checkpoint(name)
+    found = checkpoint_called(name)
     if found.card.decoder != decoder:
         raise InputError(
             f"--start {name} is of {found.card.decoder}, the run decodes with {decoder}: --decoder {found.card.decoder}"

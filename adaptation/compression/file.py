@@ -47,6 +47,15 @@ def save_int8(path: Path | str, decoder: Int8EEGNet, variables: Variables, meta:
         raise InputError(f"cannot write {path} ({error.strerror}): choose a writable, existing folder") from error
 
 
+def is_int8(path: Path | str) -> bool:
+    """Whether there is a file of :func:`save_int8`, of any version; by its header alone."""
+    try:
+        with safe_open(path, framework="np") as file:
+            return (file.metadata() or {}).get("format", "").startswith("neurodrift int8")
+    except (OSError, SafetensorError):
+        return False
+
+
 def load_int8(path: Path | str) -> tuple[Int8EEGNet, Variables, dict[str, Any]]:
     """(decoder, variables, meta) of a file of :func:`save_int8`; InputError where it is none, or is inconsistent."""
     try:

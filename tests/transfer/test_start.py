@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 from neurodrift.adaptation import registry
+from neurodrift.adaptation.compression.file import save_int8
+from neurodrift.adaptation.compression.int8 import quantise
 from neurodrift.adaptation.contract import Trials
+from neurodrift.adaptation.decoders.eegnet import EEGNet
 from neurodrift.adaptation.spd import covariance, inv_sqrtm, regularised
 from neurodrift.adaptation.transfer import parts
 from neurodrift.adaptation.transfer.card import Card, decoder_fields
@@ -400,3 +403,14 @@ def test_the_command_trains_a_checkpoint_that_a_run_starts_from(tmp_path, capsys
     assert "accuracy of the frozen decoder" in capsys.readouterr().out
     words = ["mi_null", "--decoder", "eegnet", "--quick", "--subjects", "2", "--methods", "frozen"]
     assert main(["run", *words, "--start", str(tmp_path / "net"), "--out", str(tmp_path / "run")]) == 0
+
+
+@pytest.mark.parametrize("words", [["run", "mi_cap_shift", "--decoder", "eegnet", "--quick"], ["pretrain", "--quick"]])
+def test_an_8_bit_file_is_no_start_and_says_so_in_one_line(words, tmp_path, capsys):
+    net = EEGNet.create(2, 128, 2, 64.0, n_temporal=2, depth=1, n_separable=2)
+    windows = jax.random.normal(jax.random.key(1), (4, 2, 128))
+    save_int8(tmp_path / "int8.safetensors", *quantise(net, net.init(jax.random.key(0)), windows))
+    assert main([*words, "--start", str(tmp_path / "int8"), "--out", str(tmp_path / "out")]) == 2
+    told = capsys.readouterr().err.strip()
+    assert "is an 8-bit decoder, of save_int8: wanted a checkpoint in floats" in told
+    assert len(told.splitlines()) == 1
