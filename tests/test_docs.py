@@ -269,6 +269,22 @@ def test_the_checkpoint_of_the_how_to_decides_in_8_bits_as_it_did_in_floats(exam
     assert made["told"]["ch_names"] == list(made["found"].card.ch_names)
 
 
+@pytest.mark.slow
+def test_ten_trials_of_the_how_to_with_mixup_are_better_than_chance(examples, capsys):
+    accuracy = runpy.run_path(str(examples / "augment.py"))["accuracy"]
+    assert min(accuracy.values()) > 0.75  # 35 trials eight times over, chance is .5
+    assert accuracy["10 trials"] != accuracy["and mixup"]
+    assert f"{100 * accuracy['and mixup']:.1f} %" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_masked_pretraining_of_the_how_to_learns_and_prints_what_a_probe_reads(examples, capsys):
+    made = runpy.run_path(str(examples / "masked.py"))
+    assert made["loss"][-10:].mean() < 0.9 * made["loss"][:10].mean()
+    assert made["accuracy"]["band power"] > 0.5 + 1.64 * (0.25 / 35) ** 0.5
+    assert capsys.readouterr().out.endswith(" of 35 later trials\n")
+
+
 def test_the_sites_of_the_how_to_learn_and_the_hostile_ones_are_named(examples):
     made = runpy.run_path(str(examples / "federated.py"))
     assert made["accuracy"] > 0.7
