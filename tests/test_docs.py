@@ -285,6 +285,14 @@ def test_the_masked_pretraining_of_the_how_to_learns_and_prints_what_a_probe_rea
     assert capsys.readouterr().out.endswith(" of 35 later trials\n")
 
 
+def test_the_noise_of_the_how_to_spends_the_epsilon_that_was_asked_for_at_every_site(examples):
+    made = runpy.run_path(str(examples / "federated_private.py"))
+    assert made["noise"] > 0.5
+    assert set(made["epsilon"]) == {f"site {i}" for i in range(6)}
+    # noise is found to a thousandth, at most the epsilon asked for
+    assert all(7.9 < value <= 8.0 for value in made["epsilon"].values())
+
+
 def test_the_sites_of_the_how_to_learn_and_the_hostile_ones_are_named(examples):
     made = runpy.run_path(str(examples / "federated.py"))
     assert made["accuracy"] > 0.7
