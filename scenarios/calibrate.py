@@ -21,7 +21,6 @@ from ..adaptation.methods.lora import LowRank
 from ..adaptation.transfer.card import Card
 from ..adaptation.transfer.channels import interpolated
 from ..adaptation.transfer.checkpoint import files_of, save_checkpoint
-from ..adaptation.transfer.zoo import find_checkpoint
 from ..sim.builders import motor_imagery_plant
 from ..sim.errors import InputError
 from ..sim.head.montage import make_montage
@@ -32,6 +31,7 @@ from ..sim.recordings.events import parse_events
 from ..sim.recordings.names import listing
 from .known_people import known_to, person_of
 from .preparing import prepared
+from .starting import checkpoint_called
 
 REACHES = {
     "decay": LayerDecay(decay=0.9),
@@ -80,7 +80,7 @@ def run_calibrate(
     there = [file for file in files_of(out) if file.exists()]
     if there and not overwrite:
         raise InputError(f"{there[0]} is there already: name another with --out, or --overwrite it")
-    checkpoint = find_checkpoint(str(start))
+    checkpoint = checkpoint_called(str(start))
     decoder, card = checkpoint.decoder, checkpoint.card
     recording = (
         _simulated(source, n_trials, seed) if source.startswith(SIMULATED) else _read(source, events, tmin, tmax)
