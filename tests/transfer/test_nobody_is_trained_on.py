@@ -5,6 +5,7 @@ other scored rows alone, must leave those notes as they were.
 """
 
 import dataclasses
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -226,7 +227,7 @@ TRANSFERS = {
 def noted(which: str, draw: Draw) -> list[Notes]:
     """What each cell of a quick run trains on; of people who are left out one at a time, that of one."""
     (module, recording), name = TRANSFERS[which], f"transfer_{which.partition(',')[0]}"
-    data = "FOLDER" if "recorded" in which else None
+    data = str(Path(__file__).parent) if "recorded" in which else None  # a folder that is there; what is read is drawn
     found = []
     with pytest.MonkeyPatch.context() as monkeypatch:
         recording(monkeypatch, draw)
