@@ -108,6 +108,11 @@ class Int8EEGNet(OfNetwork):
             readout=net.n_features * square,
         )
 
+    @property
+    def in_floats(self) -> EEGNet:
+        """What learns from windows that are aligned already: they are no voltages, and saturate the converter."""
+        return self.net
+
     def init(self, key: Array) -> Variables:
         """Untrained variables of the network in floats."""
         return self.net.init(key)

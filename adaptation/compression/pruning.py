@@ -1,5 +1,6 @@
 """Magnitude pruning: the smallest weights are zero, and stay so whatever learns afterwards (Han et al 2015)."""
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -64,6 +65,11 @@ class Pruned(OfNetwork):
 
     net: Any
     masks: Masks
+
+    @property
+    def in_floats(self) -> "Pruned":
+        """The same of what learns in floats, see :class:`.int8.Int8EEGNet`."""
+        return dataclasses.replace(self, net=getattr(self.net, "in_floats", self.net))
 
     def init(self, key: Array) -> Variables:
         return self.masked(self.net.init(key))

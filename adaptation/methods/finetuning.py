@@ -85,8 +85,9 @@ def _train(
     """``method.n_steps`` Adam steps on (params, own, optimizer state)."""
     now, own, optimizer = moved
     reach = method.reach
-    # Stored windows are aligned already.
+    # Stored windows are aligned already, which a decoder of a converter's integers cannot be given.
     identity = jnp.eye(variables.align.shape[-1], dtype=variables.align.dtype)
+    decoder = getattr(decoder, "in_floats", decoder)
     problem = Problem(decoder, variables._replace(align=identity), base, lambda theta: reach.params(base, now, theta))
     rates = reach.rates(decoder, base, method.learning_rate)
 

@@ -224,6 +224,31 @@ def shift(trained):
     return shifted, whitening, session("frozen", decoder, variables._replace(align=whitening), source, shifted)
 
 
+def test_fine_tuning_of_windows_in_volts_moves_the_readout_as_in_floats(trained):
+    """What is stored for replay is aligned and of unit size: read as voltages it would saturate the converter."""
+    net, floats, _, _, source = trained
+    volts = source._replace(x=1e-5 * source.x)
+    whitening = inv_sqrtm(jnp.mean(volts.x @ volts.x.mT, 0) / N_TIMES)
+    aligned = jnp.einsum("cd,ndt->nct", whitening, volts.x)
+    decoder, variables = quantise(net, floats, aligned, largest=float(jnp.abs(volts.x).max()))
+    readouts = []
+    for which, own in ((net, floats), (decoder, variables)):
+        adapter = METHODS["last_layer"].make()
+
+        def run(which, own, adapter=adapter):
+            def step(state, trial):
+                x, y = trial
+                return adapter.update(state, x, Feedback(y, jnp.bool_(True), x, jnp.bool_(False))), None
+
+            state = adapter.init(which, own._replace(align=whitening), volts, jax.random.key(0))
+            return jax.lax.scan(step, state, (volts.x[:30], volts.y[:30]))[0].variables.params
+
+        after = jax.jit(run)(which, own)["readout"]["kernel"]
+        readouts.append(np.asarray(after - own.params["readout"]["kernel"]).ravel())
+    assert np.linalg.norm(readouts[0]) > 0.01
+    assert np.corrcoef(*readouts)[0, 1] > 0.95
+
+
 @pytest.mark.parametrize(
     "name", ["last_layer", *(pytest.param(n, marks=pytest.mark.slow) for n in ("ea", "adabn", "ttime"))]
 )
