@@ -11,7 +11,7 @@ from jax import Array
 
 from ...sim.errors import InputError
 from ..contract import Decoder, Variables
-from .site import Cohort, Masked, Training, Update
+from .site import Cohort, Training, Update
 
 Attack = Callable[[Array], Array]
 """Updates (n_honest, n) of the honest sites -> the update (n,) that the hostile ones send."""
@@ -46,9 +46,10 @@ def min_max() -> Attack:
     return attack
 
 
-class Colluding:
+class Colluding(Cohort):
     """A cohort some of whose sites send what an attack makes of the honest updates of the round, in place of their own.
 
+    Honest updates are no secret to the hostile sites, in a secure sum either, where each masks what it then sends.
     InputError where a name is not in the cohort, or nobody is honest.
     """
 
@@ -58,11 +59,8 @@ class Colluding:
             raise InputError(
                 f"hostile sites are {', '.join(hostile)}, of {', '.join(cohort.names)}; wanted some of these, not all"
             )
-        self._cohort, self._hostile, self._attack = cohort, frozenset(hostile), attack
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return self._cohort.names
+        super().__init__(cohort.sites)
+        self._hostile, self._attack = frozenset(hostile), attack
 
     def updates(
         self,
@@ -75,7 +73,7 @@ class Colluding:
         clip: float | None = None,
     ) -> list[Update]:
         """As :meth:`Cohort.updates`; a round without an honest or without a hostile site is left as it is."""
-        updates = self._cohort.updates(decoder, variables, training, share, chosen, key, clip)
+        updates = super().updates(decoder, variables, training, share, chosen, key, clip)
         bad = np.array([self.names[i] in self._hostile for i in chosen])
         if bad.all() or not bad.any():
             return updates
@@ -83,22 +81,3 @@ class Colluding:
         for place, i in enumerate(np.flatnonzero(bad)):
             updates[i] = Update(sent * np.float32(1.0 + APART * place), updates[i].n_trials)
         return updates
-
-    def masked(
-        self,
-        decoder: Decoder,
-        variables: Variables,
-        training: Training,
-        share: str,
-        chosen: Sequence[int],
-        key: Array,
-        clip: float | None,
-    ) -> Masked:
-        """As :meth:`Cohort.masked`: to the hostile sites the honest ones' updates are no secret, to the coordinator."""
-        return self._cohort.mask(chosen, self.updates(decoder, variables, training, share, chosen, key, clip))
-
-    def reveal(
-        self, chosen: Sequence[int], asked: Sequence[int], stayed: Sequence[int], lost: Sequence[int]
-    ) -> dict[int, dict[int, tuple[int, int]]]:
-        """As :meth:`Cohort.reveal`."""
-        return self._cohort.reveal(chosen, asked, stayed, lost)

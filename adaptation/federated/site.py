@@ -171,10 +171,7 @@ class Cohort:
         clip: float | None,
     ) -> Masked:
         """As :meth:`updates`, each masked by its own site: all that a coordinator is given of a secure sum."""
-        return self.mask(chosen, self.updates(decoder, variables, training, share, chosen, key, clip))
-
-    def mask(self, chosen: Sequence[int], updates: Sequence[Update]) -> Masked:
-        """What leaves the chosen sites in place of ``updates``: each masks its own, as a party of a new sum."""
+        updates = self.updates(decoder, variables, training, share, chosen, key, clip)
         parties = [Party(place, len(chosen), quorum(len(chosen))) for place in range(len(chosen))]
         publics = exchange(parties)
         vectors = {}
