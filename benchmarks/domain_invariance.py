@@ -33,9 +33,8 @@ from neurodrift.adaptation.transfer.pretrain import pretrain_with_history
 from neurodrift.adaptation.transfer.strategies import STRATEGIES, strategy
 from neurodrift.scenarios import simulated
 from neurodrift.scenarios.people import VirtualPeople
-from neurodrift.scenarios.statistics import LEVEL, bootstrap, holm, paired_wilcoxon, resample
+from neurodrift.scenarios.statistics import LEVEL, bootstrap, holm, mean_interval, paired_wilcoxon, resample
 from neurodrift.scenarios.statistics import weighted_mean as mean_of_units
-from neurodrift.scenarios.transfer.sleep_words import mean_interval
 from neurodrift.scenarios.transfer.verdict import OPEN
 from neurodrift.sim.keys import stream_key
 
