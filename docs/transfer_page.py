@@ -15,7 +15,7 @@ from typing import Any
 from closed_page import save_png, table  # beside this file
 
 from neurodrift.scenarios.transfer.figures import courses_drawing, people_drawing
-from neurodrift.scenarios.transfer.page import HEADS, SHARES, audit_lines, by_arm, cell, needed_lines
+from neurodrift.scenarios.transfer.page import COURSES, HEADS, PEOPLE, SHARES, audit_lines, by_arm, cell, needed_lines
 
 HERE = Path(__file__).parent / "results"
 
@@ -76,9 +76,11 @@ def _risk(risk: Mapping[str, Any], key: str, folder: Path, unit: str, counted: s
         f"{len(risk['people'])} {counted}; brackets are 95 % intervals over them (Student's).",
         table(heads, values),
         f"![{risk['measure_title']} and gain by {unit}]({key}.png)",
+        COURSES,
         "### Points over from scratch",
         table(heads, gains),
         f"![Everybody through the arms]({key}_people.png)",
+        PEOPLE,
         "### Risks",
         SHARES,
         table(["", unit, *more], rows),

@@ -23,7 +23,6 @@ from ...sim.keys import stream_key
 from ...sim.pytree import component, static
 from .alignments import Alignment, aligned, mean_moments, running
 
-ARMS = ("scratch", "scratch_aligned", "frozen", "aligned", "finetuned", "oracle")
 N_FOLDS = 5
 
 

@@ -13,11 +13,12 @@ from ...sim.errors import InputError
 from ...sim.keys import stream_key
 from ..contract import Cell, Notify, RunConfig
 from ..own import Finished, cells_of, people, refuse_data
-from .arms import ARMS, Person, make_source, run_arms
+from .arms import Person, make_source, run_arms
 from .depth_patients import LIMITS, SENSORS, STAGE, TARGETS, Patients, classes, record_patients
 from .feature_fitting import Settings
 from .feature_trials import as_trials, centred, in_turn, with_context
 from .gain_words import tell_gains
+from .infos import ARMS
 from .outcome import Outcome
 from .privacy import with_audit
 from .scenario import Measured, Told

@@ -19,8 +19,9 @@ from ..contract import Cell, Notify, RunConfig
 from ..folders import data_folder
 from ..own import Finished, cells_of, people
 from .alignments import Euclidean
-from .arms import ARMS, Fitting, Person, make_source, run_arms
+from .arms import Fitting, Person, make_source, run_arms
 from .erp_people import evoked_days
+from .infos import ARMS
 from .muse import SFREQ, WANTED, Session, days, joined, read
 from .outcome import Outcome
 from .outcome import joined as as_one

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..report.draw import FROZEN, ORACLE, PALETTE, Draw, numbers, svg
+from .infos import ARMS
 
 MAX_PANELS = 4
 DODGE = 0.05
@@ -14,8 +15,8 @@ Drawing = tuple[tuple[float, float], Draw]
 
 
 def style(arm: str, arms: list[str]) -> dict[str, Any]:
-    """How an arm is drawn: the bounds stand apart."""
-    others = [name for name in arms if name not in ("frozen", "oracle")]
+    """How an arm is drawn: the bounds stand apart; beside a task's own arm the others keep their colours."""
+    others = sorted((name for name in arms if name not in ("frozen", "oracle")), key=lambda name: name not in ARMS)
     known = {"frozen": FROZEN, "oracle": ORACLE}.get(arm)
     return dict(known) if known else {"color": PALETTE[others.index(arm) % len(PALETTE)], "linewidth": 1.6}
 
@@ -76,9 +77,10 @@ def people_drawing(risk: Mapping[str, Any], budget_unit: str) -> Drawing:
     def draw(canvas: Any) -> None:
         axes = canvas.subplots(1, len(shown), squeeze=False, sharey=True)[0]
         canvas.subplots_adjust(left=0.6 / width, right=0.99, top=0.9, bottom=0.15, wspace=0.06)
-        arms = list(risk["arms"])
         for ax, b in zip(axes, shown):
-            here = values[:, b]
+            answered = np.isfinite(values[:, b]).any(0)
+            arms = [arm for arm, answers in zip(risk["arms"], answered) if answers]
+            here = values[:, b, answered]
             both = {"scratch", "finetuned"} <= set(arms)
             worse = here[:, arms.index("finetuned")] < here[:, arms.index("scratch")] if both else np.zeros(len(here))
             for row, loses in zip(here, worse):

@@ -27,7 +27,8 @@ from ..preparing import prepared
 from ..simulated import CLASS_NAMES
 from ..starting import Start, checkpoint_for, start_from
 from .alignments import Euclidean
-from .arms import ARMS, Fitting, Person, make_source, run_arms, tuned_as
+from .arms import Fitting, Person, make_source, run_arms, tuned_as
+from .infos import ARMS
 from .outcome import Outcome
 from .privacy import with_audit
 from .risk import find, interval_of

@@ -36,8 +36,8 @@ SHARES = (
     "for few people. The worst person has none, nor the worst tenth of ten people or fewer."
 )
 PEOPLE = (
-    "One line per person, through the arms, at each budget; boxes: quartiles and median. Red: who loses by fine-tuning "
-    "beside from scratch, a negative transfer."
+    "One line per person, through the arms, at each budget, of more than four the smallest; boxes: quartiles and "
+    "median. Red: who loses by fine-tuning beside from scratch, a negative transfer."
 )
 
 
@@ -69,8 +69,8 @@ def risk_sections(
 
 
 def cell(row: Mapping[str, Any], name: str) -> str:
-    """``"+8.1 [5.0, 11.2]"`` of a measure, shares and differences in hundredths, or a dash."""
-    if row.get(name) is None:
+    """``"+8.1 [5.0, 11.2]"`` of a measure, shares and differences in hundredths, or a dash; so beside itself."""
+    if row.get(name) is None or OVER.get(name) == row["arm"]:
         return UNDEFINED
     factor, digits = (100.0, 1) if name in HUNDREDTHS else (1.0, 3)
     value, lo, hi = (row[name + end] for end in ("", "_lo", "_hi"))
@@ -91,10 +91,16 @@ def risk_table(risk: Mapping[str, Any], budget_unit: str) -> str:
             kind = "loser" if (row["gain"] or 0.0) < 0 and not kind else kind
             spread = row["spread"]
             ends = " to ".join(number(spread[name], 1.0, 2) for name in ("least", "greatest"))
-            cells = "".join(f"<td>{escape(cell(row, name))}</td>" for name in HEADS)
+            cells = "".join(f"<td>{_lines(cell(row, name))}</td>" for name in HEADS)
             body.append(f'<tr class="{kind}"><td>{escape(row["arm"])}</td>{cells}<td>{escape(ends)}</td></tr>')
     head = f"<thead><tr><th>arm</th>{heads}<th>least to greatest</th></tr></thead>"
     return f'<div class="scroll"><table>{head}<tbody>{"".join(body)}</tbody></table></div>'
+
+
+def _lines(text: str) -> str:
+    """A value, its interval below it in one piece."""
+    value, bracket, ends = text.partition(" [")
+    return escape(value) + (f"<i>[{escape(ends)}</i>" if bracket else "")
 
 
 def needed(risk: Mapping[str, Any], budget_unit: str) -> str:

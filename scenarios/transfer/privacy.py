@@ -72,28 +72,24 @@ def _areas(outcomes: Sequence[Outcome], b: int, a: int, attack: str) -> np.ndarr
 
 
 def _sentence(rows: Sequence[Mapping[str, Any]]) -> str:
-    """What the fine-tuned decoder gives away, and one from scratch: told by whichever attack is above knowing nothing
-    with its whole interval. Two are tried, so that a leak is rather said than missed."""
-    said = []
-    for budget in sorted({row["budget"] for row in rows}):
-        here = [row for row in rows if row["budget"] == budget and row["area"] is not None]
-        for arm in ("finetuned", "scratch"):
-            mine = [row for row in here if row["arm"] == arm]
-            if mine:
-                tells = any((row["over_lo"] or 0.0) > 0 for row in mine)
-                word = "tells them" if tells else "is not seen to tell them"
-                areas = ", ".join(f"{row['area']:.2f}{_ends(row)}" for row in mine)
-                said.append(f"{arm}, {budget} labelled trials, {word} ({areas})")
-        said += [
-            f"the source's, which has met none, {row['area']:.2f}{_ends(row)}"
-            for row in here
-            if row["arm"] == "aligned"
-        ]
-    return (
-        "Trials of the training told from the person's others, area by two attacks, the decoder's own loss and that "
-        f"beside the source's: {'; '.join(said)}."
-    )
+    """With how many labels the fine-tuned decoder, and one from scratch, give trials away: told by whichever attack is
+    above knowing nothing with its whole interval. Two are tried, so that a leak is rather said than missed."""
+    known = [row for row in rows if row["area"] is not None]
+    parts = []
+    for arm in ("finetuned", "scratch"):
+        mine = [row for row in known if row["arm"] == arm]
+        telling = {row["budget"] for row in mine if (row["over_lo"] or 0.0) > 0}
+        for told, words in ((True, "tells them"), (False, "is not seen to tell them")):
+            here = [row for row in mine if (row["budget"] in telling) == told]
+            if here:
+                budgets = ", ".join(str(budget) for budget in sorted({row["budget"] for row in here}))
+                parts.append(f"{arm} {words} with {budgets} labelled ({_range(here)})")
+    blank = [row for row in known if row["arm"] == "aligned"]
+    if blank:
+        parts.append(f"the source's, which has met none: {_range(blank)}")
+    return f"Trials of the training told from the person's others by one of two attacks: {'; '.join(parts)}."
 
 
-def _ends(row: Mapping[str, Any]) -> str:
-    return "" if row["area_lo"] is None else f" [{row['area_lo']:.2f}, {row['area_hi']:.2f}]"
+def _range(rows: Sequence[Mapping[str, Any]]) -> str:
+    low, high = (f"{end(row['area'] for row in rows):.2f}" for end in (min, max))
+    return f"area {low}" if low == high else f"areas {low} to {high}"

@@ -12,9 +12,10 @@ from ...sim.keys import stream_key
 from ...sim.tasks.seizures import MODELS
 from ..contract import Cell, Notify, RunConfig
 from ..own import Finished, cells_of, people
-from .arms import ARMS, Fitting, Person, Source, make_source, run_arms
+from .arms import Fitting, Person, Source, make_source, run_arms
 from .feature_fitting import Settings
 from .feature_trials import as_trials, centred, with_context
+from .infos import ARMS
 from .outcome import Outcome
 from .privacy import with_audit
 from .risk import find, interval_of

@@ -10,7 +10,7 @@ from ...sim.tasks.seizures import score
 from ..metrics import causal_mean
 from ..report.text import UNDEFINED
 from ..statistics import Floats, Interval, bootstrap, resample, weighted_ratio
-from .arms import ARMS
+from .infos import ARMS
 from .risk import BOOTSTRAP_SEED
 from .scenario import Table
 

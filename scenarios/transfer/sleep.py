@@ -15,8 +15,9 @@ from ...sim.keys import stream_key
 from ..contract import Cell, Notify, RunConfig
 from ..own import Finished, cells_of, people
 from .alignments import Standardised
-from .arms import ARMS, Fitting, Person, make_source, run_arms, tuned_as
+from .arms import Fitting, Person, make_source, run_arms, tuned_as
 from .feature_trials import centred, with_context
+from .infos import ARMS
 from .outcome import Outcome, joined
 from .privacy import with_audit
 from .scenario import Measured, Told

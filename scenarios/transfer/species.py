@@ -13,10 +13,11 @@ from ...sim.keys import stream_key
 from ...sim.species import species as find_species
 from ..contract import Cell, Notify, RunConfig
 from ..own import Finished, cells_of, people, refuse_data
-from .arms import ARMS, Person, make_source, run_arms
+from .arms import Person, make_source, run_arms
 from .feature_fitting import Settings
 from .feature_trials import centred, in_turn
 from .gain_words import tell_gains
+from .infos import ARMS
 from .outcome import Outcome
 from .privacy import with_audit
 from .scenario import Measured, Told

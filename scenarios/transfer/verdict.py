@@ -27,14 +27,21 @@ def unharmed(change: Interval, least: float) -> str:
 
 def points(found: Interval) -> str:
     """``"+8.1 [5.0, 11.2]"`` of a fraction with its ends, or that one unit has none."""
-    return f"{100 * found.value:+.1f} {ends(found, 100.0, 1)}"
+    return f"{_rounded(100 * found.value, 1):+.1f} {ends(found, 100.0, 1)}"
 
 
 def ends(found: Interval, factor: float = 1.0, digits: int = 3) -> str:
     """``"[0.701, 0.812]"``, or that there is none."""
     if not np.isfinite([found.lo, found.hi]).all():
         return "(of one, no interval)"
-    return f"[{factor * found.lo:.{digits}f}, {factor * found.hi:.{digits}f}]"
+    return "[{:.{digits}f}, {:.{digits}f}]".format(
+        *(_rounded(factor * end, digits) for end in (found.lo, found.hi)), digits=digits
+    )
+
+
+def _rounded(value: float, digits: int) -> float:
+    """Without the minus of what rounds to nothing."""
+    return round(float(value), digits) + 0.0
 
 
 def compared(risk: Mapping[str, Any], arm: str, budget: int) -> list[str]:

@@ -1,6 +1,7 @@
 """The privacy audit of a transfer: it finds what is there, counts people, and is shown in the report."""
 
 import json
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -56,9 +57,10 @@ def test_the_audit_finds_what_leaks_and_nothing_of_a_decoder_that_met_nobody():
     blank = row(found, "aligned", 40)
     assert blank["area_lo"] < 0.5 < blank["area_hi"]
     assert {r["budget"] for r in found["rows"]} == {10, 40}  # none is trained on none
-    assert "finetuned, 40 labelled trials, tells them (0.6" in found["sentence"]
+    assert re.search(r"finetuned tells them with 10, 40 labelled \(areas 0\.6\d to 0\.8\d\)", found["sentence"])
     blind = audited([with_audit(outcome(names), told(1, (0.0, 0.0, 0.0)), person())])
-    assert blind["sentence"].count("is not seen to tell them") == 4
+    assert blind["sentence"].count("is not seen to tell them with 10, 40 labelled") == 2
+    assert "tells them" not in blind["sentence"]
 
 
 def test_a_leak_that_people_s_differences_hide_is_told():
@@ -73,8 +75,9 @@ def test_a_leak_that_people_s_differences_hide_is_told():
     tuned, blank = row(mine, "finetuned", 40), row(mine, "aligned", 40)
     assert tuned["area_lo"] < blank["area_hi"]
     assert tuned["over_lo"] > 0
-    assert "finetuned, 40 labelled trials, tells them" in mine["sentence"]
-    assert "scratch, 40 labelled trials, is not seen to tell them" in mine["sentence"]
+    told_of = dict(part.split(" ", 1) for part in mine["sentence"].partition(": ")[2].split("; ")[:2])
+    assert re.match(r"tells them with (10, )?40 labelled", told_of["finetuned"])
+    assert re.match(r"is not seen to tell them with 10, 40 labelled", told_of["scratch"])
 
 
 def test_an_area_beside_the_source_s_is_compared_with_a_guess():

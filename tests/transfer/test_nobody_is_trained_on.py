@@ -17,8 +17,9 @@ from neurodrift.scenarios.config import make_config
 from neurodrift.scenarios.infos import INFOS
 from neurodrift.scenarios.lookup import get_scenario
 from neurodrift.scenarios.transfer import depth, erp, new_user, seizure, sleep, species
-from neurodrift.scenarios.transfer.arms import ARMS, Source
+from neurodrift.scenarios.transfer.arms import Source
 from neurodrift.scenarios.transfer.depth_patients import BANDS, SENSORS, Patients
+from neurodrift.scenarios.transfer.infos import ARMS
 from neurodrift.scenarios.transfer.muse import Session
 from neurodrift.scenarios.transfer.seizure_patients import N_FEATURES, Recorded
 from neurodrift.scenarios.transfer.seizure_segments import N_GROUPS, Groups

@@ -9,7 +9,6 @@ import pytest
 from scipy.signal import butter, sosfreqz
 
 from neurodrift.scenarios.contract import RunConfig
-from neurodrift.scenarios.transfer.arms import ARMS
 from neurodrift.scenarios.transfer.depth import BUDGETS, KNOWN, QUICK, Depth, meet, spread
 from neurodrift.scenarios.transfer.depth_patients import (
     BANDS,
@@ -25,6 +24,7 @@ from neurodrift.scenarios.transfer.depth_patients import (
     targets,
 )
 from neurodrift.scenarios.transfer.gain_words import tell_gains
+from neurodrift.scenarios.transfer.infos import ARMS
 from neurodrift.scenarios.transfer.outcome import Outcome
 from neurodrift.scenarios.transfer.risk import risks
 from neurodrift.sim.errors import InputError

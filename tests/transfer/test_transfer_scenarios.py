@@ -12,9 +12,8 @@ from neurodrift.scenarios.infos import INFOS
 from neurodrift.scenarios.lookup import get_scenario
 from neurodrift.scenarios.own import cells_of, people
 from neurodrift.scenarios.tables import strict
-from neurodrift.scenarios.transfer.arms import ARMS
 from neurodrift.scenarios.transfer.erp import pairs
-from neurodrift.scenarios.transfer.infos import TRANSFERS
+from neurodrift.scenarios.transfer.infos import ARMS, TRANSFERS
 from neurodrift.scenarios.transfer.muse import read
 from neurodrift.scenarios.transfer.outcome import Outcome
 from neurodrift.scenarios.transfer.scenario import Measured, Table, Told, TransferScenario

@@ -7,7 +7,7 @@ from neurodrift.scenarios.statistics import Interval
 from neurodrift.scenarios.transfer.new_user import _adapting
 from neurodrift.scenarios.transfer.outcome import Outcome
 from neurodrift.scenarios.transfer.risk import risks
-from neurodrift.scenarios.transfer.verdict import beside, unharmed
+from neurodrift.scenarios.transfer.verdict import beside, ends, points, unharmed
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,8 @@ def test_twenty_trials_lose_to_adapting_only_where_the_interval_says_so(scale, w
     risk = risks(Outcome(tuple(f"P{i}" for i in range(12)), (20,), ("scratch", "aligned"), accuracy))
     (sentence,) = _adapting("people", risk)
     assert word in sentence
+
+
+def test_what_rounds_to_nothing_has_no_minus():
+    assert points(Interval(-0.0001, -0.0123, 0.0004)) == "+0.0 [-1.2, 0.0]"
+    assert ends(Interval(-0.1, -0.00012, 0.2), 100.0, 1) == "[0.0, 20.0]"
