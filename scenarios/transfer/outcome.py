@@ -11,7 +11,7 @@ from ...sim.errors import InputError
 from ..statistics import Floats
 from .measures import MEASURES, score
 
-FIELDS = ("accuracy", "y", "probabilities", "source_before", "source_after", "told", "member")
+FIELDS = ("accuracy", "y", "probabilities", "source_before", "source_after", "told", "member", "told_y")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Outcome:
     probabilities: (n_people, n_budgets, n_arms, n_trials, n_classes) of the scored trials, or None
     source_before: (n_people, n_arms) the measure on people of the source before the transfer, or None
     source_after:  (n_people, n_budgets, n_arms) the same after it: what was forgotten is the difference
-    told, member:  what the privacy audit asks for (see ``privacy.with_audit``), or None
+    told, member, told_y: what the privacy audit asks for (see ``privacy.with_audit``), or None
     measure:       name of what ``accuracy`` is, one of ``measures.MEASURES``
     """
 
@@ -42,6 +42,7 @@ class Outcome:
     measure: str = "accuracy"
     told: np.ndarray | None = None
     member: np.ndarray | None = None
+    told_y: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         shape = (len(self.people), len(self.budgets), len(self.arms))
@@ -151,16 +152,16 @@ def joined(outcomes: Sequence[Outcome]) -> Outcome:
         y = np.stack([np.pad(t, (0, longest - len(t)), constant_values=-1) for t in trials])
         pads = [((0, 0), (0, 0), (0, longest - c.shape[2]), (0, 0)) for c in chances]
         probabilities = np.stack([np.pad(c, pad, constant_values=np.nan) for c, pad in zip(chances, pads)])
-    told = member = None
+    told = member = told_y = None
     if len(people) == sum(len(one.people) for one in outcomes) and all(one.told is not None for one in outcomes):
         longest = max(np.asarray(one.member).shape[-1] for one in outcomes)
-        told, member = (
+        told, member, told_y = (
             np.concatenate([_wider(getattr(one, name), longest, fill) for one in outcomes])
-            for name, fill in (("told", 0.0), ("member", -1))
+            for name, fill in (("told", 0.0), ("member", -1), ("told_y", -1))
         )
     return Outcome(
         people, first.budgets, first.arms, accuracy, y, probabilities, mean("source_before"), mean("source_after"),
-        first.measure, told, member,
+        first.measure, told, member, told_y,
     )  # fmt: skip
 
 

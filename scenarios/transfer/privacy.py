@@ -2,7 +2,9 @@
 
 Membership inference (Yeom et al 2018) on decoders that were trained on the first few trials of a person: is it surer of
 the class of those than of the person's other trials? The source's decoder has met none of them: what is found there is
-no memory but early trials that differ from late ones, or the scale, which is that of the labelled trials.
+no memory but early trials that differ from late ones, or the scale, which is that of the labelled trials. Trials are
+compared within a class: labelled seconds that are half ictal, beside a recording that is not, would tell a decoder that
+has only moved its threshold.
 """
 
 import dataclasses
@@ -21,19 +23,22 @@ ARMS = ("scratch", "aligned", "finetuned")
 ATTACKS = ("loss", "loss beside the source's")
 QUESTION = (
     "Which of a person's trials was the decoder trained on? Area under the curve of telling them from the person's "
-    "others by how sure the decoder is of their class, person by person: .5 is a guess, 1 tells all. Beside the "
-    "source's: by how much surer it is than the source's decoder. aligned is the source's decoder itself, which has "
-    "seen none of them. Brackets: 95 % interval over people (Student's)."
+    "others of the same class by how sure the decoder is of it, person by person: .5 is a guess, 1 tells all. Beside "
+    "the source's: by how much surer it is than the source's decoder. aligned is the source's decoder itself, which "
+    "has seen none of them. The trained trials are the person's first: what else tells early from late is in these "
+    "areas too. Brackets: 95 % interval over people (Student's)."
 )
 
 
 def with_audit(outcome: Outcome, told: np.ndarray, people: Person) -> Outcome:
-    """The outcome with told (n_people, n_budgets, 3, n_trials) as ``run_arms`` has it, and member (n_people,
-    n_budgets, n_trials): 1 a labelled trial, 0 another of the person's, -1 none."""
+    """The outcome with told (n_people, n_budgets, 3, n_trials) as ``run_arms`` has it, member (n_people, n_budgets,
+    n_trials): 1 a labelled trial, 0 another of the person's, -1 none, and told_y (n_people, n_trials), their classes.
+    """
     weight = np.concatenate([np.asarray(part.weight) for part in (people.pool, people.test)], axis=1)
     labelled = np.arange(weight.shape[1]) < np.asarray(outcome.budgets)[:, None]
     member = np.where(weight[:, None] > 0, labelled, -1).astype(np.int8)
-    return dataclasses.replace(outcome, told=np.asarray(told, np.float32), member=member)
+    y = np.concatenate([np.asarray(part.y) for part in (people.pool, people.test)], axis=1)
+    return dataclasses.replace(outcome, told=np.asarray(told, np.float32), member=member, told_y=y)
 
 
 def audited(outcomes: Sequence[Outcome]) -> dict[str, Any] | None:
@@ -66,9 +71,16 @@ def _areas(outcomes: Sequence[Outcome], b: int, a: int, attack: str) -> np.ndarr
     for outcome in outcomes:
         told, member = np.asarray(outcome.told)[:, b], np.asarray(outcome.member)[:, b]
         score = told[:, a] - (told[:, ARMS.index("aligned")] if attack != ATTACKS[0] else 0.0)
-        for name, one, which in zip(outcome.people, score, member):
-            by_person.setdefault(name, []).append(auc(one[which >= 0], which[which >= 0] > 0))
+        for name, one, which, y in zip(outcome.people, score, member, np.asarray(outcome.told_y)):
+            by_person.setdefault(name, []).append(_within(one[which >= 0], which[which >= 0] > 0, y[which >= 0]))
     return np.array([np.mean(areas) for areas in by_person.values()])
+
+
+def _within(score: np.ndarray, member: np.ndarray, y: np.ndarray) -> float:
+    """The share of pairs of a member and an outsider of one class in which the member scores higher; NaN of none."""
+    held = [(int(member[y == c].sum()) * int((~member[y == c]).sum()), y == c) for c in np.unique(y)]
+    pairs = [(n, auc(score[of], member[of])) for n, of in held if n]
+    return sum(n * area for n, area in pairs) / sum(n for n, _ in pairs) if pairs else float("nan")
 
 
 def _sentence(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -4,7 +4,7 @@ Harm is counted as everywhere (``metrics.harm``), here of the difference from th
 the same labelled trials: a transfer that loses to that is a negative transfer.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -161,8 +161,3 @@ def interval_of(row: Mapping[str, Any], name: str) -> Interval:
     """The measure of a row with its ends; NaN where undefined."""
     ends = (row[name], row[f"{name}_lo"], row[f"{name}_hi"])
     return Interval(*(np.nan if x is None else float(x) for x in ends))
-
-
-def labelled_budgets(risk: Mapping[str, Any]) -> Sequence[int]:
-    """The budgets at which something can be trained from scratch."""
-    return [b for b in risk["budgets"] if b > 0]

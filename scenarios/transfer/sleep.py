@@ -95,7 +95,8 @@ def met(
     """New simulated sleepers by what the known ones teach."""
     others = [night for pair in known for night in pair]
     taught = Known.train(settings, SIMULATED, others, len(others[0].y), key)
-    return joined([taught.stage(name, pair) for name, pair in zip(names, new)])
+    own = [taught._replace(key=stream_key(key, "person", int(name[1:]))) for name in names]
+    return joined([one.stage(name, pair) for one, name, pair in zip(own, names, new)])
 
 
 class Known(NamedTuple):

@@ -107,8 +107,9 @@ def _recorded(risk: Mapping[str, Any], arm: str, budget: int) -> str:
     word = f"whether it reaches the {GOAL} wanted is {OPEN}" if word == OPEN else word
     return (
         f"Kappa of the second night {others.value:.3f} {ends(others)} by {arm}, {_LABELS[arm]}, in the "
-        f"{len(_values(risk, arm, budget, OTHERS))} people that settings were not chosen on: {word}; {among}"
-        f"{ends(everyone)}; static LDA {_kappa(risk, STATIC, risk['budgets'][-1], OTHERS)}."
+        f"{len(_values(risk, arm, budget, OTHERS))} people that settings were not chosen on (other networks had been "
+        f"tried on all ten before): {word}; {among}{ends(everyone)}; "
+        f"static LDA {_kappa(risk, STATIC, risk['budgets'][-1], OTHERS)}."
     )
 
 

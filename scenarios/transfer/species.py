@@ -74,7 +74,7 @@ NOTES = (
     "Settings were chosen on other rats and other humans by `python benchmarks/choose_transfer.py species`, over both "
     "ways to write down frequency: the source's scale counts one second (aligned, with no label too, .654, .654, .652, "
     ".647, .640 with .3, 1, 3, 10, 30), the source is trained for 200 epochs (.625, .649, .654, .655 with 6, 20, 60, "
-    "200; the greatest of its grid, 600 have .655 as well), from scratch at a rate of .03 (following the scale .872, "
+    "200, the greatest of its grid), from scratch at a rate of .03 (following the scale .872, "
     ".872, .875, .875, .870 with .001, .003, .01, .03, .1) for 200 epochs (.874, .874, .875, .871 with 20, 60, 200, "
     "600), fine-tuning at .03 (.695, .764, .861, .882, .882, .883, .874 with 1e-4, 3e-4, .001, .003, .01, .03, .1) for "
     "6 (.879, .884, .884, .883, .881 with 2, 6, 20, 60, 200).",

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from neurodrift.adaptation.federated.audit import auc
 from neurodrift.scenarios.transfer.arms import Person
 from neurodrift.scenarios.transfer.outcome import Outcome
 from neurodrift.scenarios.transfer.page import audit_lines, risk_sections
@@ -17,10 +18,14 @@ N_PEOPLE, N_POOL, N_TEST, BUDGETS = 12, 40, 80, (0, 10, 40)
 
 
 def person(n_people=N_PEOPLE, missing=0):
-    """Trials of which only the weights matter; the last ``missing`` of the test are none."""
+    """Trials of which only weights and classes matter; the last ``missing`` of the test are none. Half of the pool is
+    of class 1, an eighth of the test."""
     pool, test = np.ones((n_people, N_POOL)), np.ones((n_people, N_TEST))
     test[:, N_TEST - missing :] = 0.0
-    return Person(SimpleNamespace(weight=pool), SimpleNamespace(weight=test))
+    classes = [
+        np.broadcast_to(np.arange(n) % of == 0, (n_people, n)).astype(int) for n, of in ((N_POOL, 2), (N_TEST, 8))
+    ]
+    return Person(*(SimpleNamespace(weight=w, y=y) for w, y in zip((pool, test), classes)))
 
 
 def told(seed, leak, n_people=N_PEOPLE):
@@ -78,6 +83,31 @@ def test_a_leak_that_people_s_differences_hide_is_told():
     told_of = dict(part.split(" ", 1) for part in mine["sentence"].partition(": ")[2].split("; ")[:2])
     assert re.match(r"tells them with (10, )?40 labelled", told_of["finetuned"])
     assert re.match(r"is not seen to tell them with 10, 40 labelled", told_of["scratch"])
+
+
+def test_a_threshold_that_moved_is_no_memory():
+    """A decoder that is surer of one class, trained or not, tells nothing of its training, though more of the trained
+    trials than of the others are of that class."""
+    names = [f"P{i}" for i in range(N_PEOPLE)]
+    found, people = told(8, (0.0, 0.0, 0.0)), person()
+    of_class = np.concatenate([people.pool.y, people.test.y], axis=1)[:, None]
+    found[:, :, 2] += 2.0 * of_class
+    mine = row(audited([with_audit(outcome(names), found, people)]), "finetuned", 40, "loss beside the source's")
+    assert mine["area_lo"] < 0.5 < mine["area_hi"]
+    member = np.arange(N_POOL + N_TEST) < 40
+    pooled = np.mean([auc(f[2, 2] - f[2, 1], member) for f in found])
+    assert pooled > 0.6  # what an area over both classes would say
+
+
+def test_pairs_of_one_class_are_counted():
+    """An area by hand: of class 0 one pair of two is right, of class 1 both."""
+    one = Person(
+        *(SimpleNamespace(weight=np.ones((1, n)), y=np.array([y])) for n, y in ((2, [0, 1]), (4, [0, 0, 1, 1])))
+    )
+    given = np.zeros((1, 1, 3, 6))
+    given[0, 0, 2] = [0.5, 0.9, 0.2, 0.7, 0.1, 0.3]
+    mine = Outcome(("A",), (2,), ARMS, np.ones((1, 1, 3)))
+    assert row(audited([with_audit(mine, given, one)]), "finetuned", 2)["area"] == pytest.approx(3 / 4)
 
 
 def test_an_area_beside_the_source_s_is_compared_with_a_guess():
