@@ -14,6 +14,7 @@ source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build"]
 myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence", "dollarmath"]
+smartquotes_action = "qe"  # quotes and ellipses; of two dashes would become one, and --data be no option
 html_theme = "furo"
 html_title = "neurodrift"
 html_static_path = ["_static"]
