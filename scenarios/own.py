@@ -111,6 +111,16 @@ def refuse_methods(config: RunConfig, known: Collection[str]) -> None:
         raise InputError(f"{config.scenario} has no method '{unknown[0]}'; choose from {', '.join(known)}")
 
 
+def refuse_labels(config: RunConfig) -> None:
+    """InputError where labels are to come late, wrong or not at all and the scenario would not notice."""
+    for option in ("label_delay", "label_missing", "label_noise"):
+        if getattr(config, option):
+            name = f"--{option.replace('_', '-')}"
+            raise InputError(
+                f"{config.scenario} got {name} {getattr(config, option)}, which changes nothing there: drop it"
+            )
+
+
 def people(config: RunConfig) -> tuple[str, ...]:
     """P01, P02 and so on, as many as there are subjects."""
     return tuple(f"P{i + 1:02d}" for i in range(config.subjects))

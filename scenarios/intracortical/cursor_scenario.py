@@ -11,7 +11,7 @@ import numpy as np
 from ...sim.keys import stream_key
 from ..contract import Cell, Notify, RunConfig
 from ..infos import INFOS
-from ..own import Finished, OwnScenario, cells_of, people, refuse_data, refuse_methods
+from ..own import Finished, OwnScenario, cells_of, people, refuse_data, refuse_labels, refuse_methods
 from .days import METHODS, Course, run_days
 from .page import report
 from .results import assemble, curve, mean_of, row
@@ -35,6 +35,7 @@ class CursorDays(OwnScenario):
     def plan(self, config: RunConfig) -> list[Cell]:
         refuse_data(config)
         refuse_methods(config, METHODS)
+        refuse_labels(config)
         return cells_of(config, people(config))
 
     def run_cell(self, config: RunConfig, cell: Cell, notify: Notify) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

@@ -10,7 +10,7 @@ import numpy as np
 from ...sim.keys import stream_key
 from ..contract import Cell, Notify, RunConfig
 from ..infos import INFOS
-from ..own import Finished, OwnScenario, cells_of, people, refuse_data, refuse_methods
+from ..own import Finished, OwnScenario, cells_of, people, refuse_data, refuse_labels, refuse_methods
 from .page import report
 from .results import assemble, curve, mean_of, row
 from .turnover import METHODS, Months, run_months
@@ -25,6 +25,7 @@ class Turnover(OwnScenario):
     def plan(self, config: RunConfig) -> list[Cell]:
         refuse_data(config)
         refuse_methods(config, METHODS)
+        refuse_labels(config)
         return cells_of(config, *((name,) for name in people(config)))
 
     def run_cell(self, config: RunConfig, cell: Cell, notify: Notify) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

@@ -21,6 +21,7 @@ from .outcome import Outcome
 
 ARMS = ("scratch", "aligned", "finetuned")
 ATTACKS = ("loss", "loss beside the source's")
+NO_PAIRS = "no other trial of a class of the training"
 QUESTION = (
     "Which of a person's trials was the decoder trained on? Area under the curve of telling them from the person's "
     "others of the same class by how sure the decoder is of it, person by person: .5 is a guess, 1 tells all. Beside "
@@ -35,7 +36,8 @@ def with_audit(outcome: Outcome, told: np.ndarray, people: Person) -> Outcome:
     n_trials): 1 a labelled trial, 0 another of the person's, -1 none, and told_y (n_people, n_trials), their classes.
     """
     weight = np.concatenate([np.asarray(part.weight) for part in (people.pool, people.test)], axis=1)
-    labelled = np.arange(weight.shape[1]) < np.asarray(outcome.budgets)[:, None]
+    n_pool = np.shape(people.pool.weight)[1]
+    labelled = np.arange(weight.shape[1]) < np.minimum(outcome.budgets, n_pool)[:, None]
     member = np.where(weight[:, None] > 0, labelled, -1).astype(np.int8)
     y = np.concatenate([np.asarray(part.y) for part in (people.pool, people.test)], axis=1)
     return dataclasses.replace(outcome, told=np.asarray(told, np.float32), member=member, told_y=y)
@@ -59,8 +61,8 @@ def audited(outcomes: Sequence[Outcome]) -> dict[str, Any] | None:
             for attack in ATTACKS[: 1 if arm == "aligned" else 2]:
                 areas = _areas(outcomes, b, a, attack)
                 row: dict[str, Any] = {"arm": arm, "budget": budget, "attack": attack, "n_people": len(areas)}
-                put(row, "area", mean_interval(areas, bounds=(0.0, 1.0)))
-                put(row, "over", mean_interval(areas - (blank if attack == ATTACKS[0] else 0.5)))
+                put(row, "area", mean_interval(areas, bounds=(0.0, 1.0)), NO_PAIRS)
+                put(row, "over", mean_interval(areas - (blank if attack == ATTACKS[0] else 0.5)), NO_PAIRS)
                 rows.append(row)
     return {"question": QUESTION, "sentence": _sentence(rows), "rows": rows} if rows else None
 
@@ -99,6 +101,8 @@ def _sentence(rows: Sequence[Mapping[str, Any]]) -> str:
     blank = [row for row in known if row["arm"] == "aligned"]
     if blank:
         parts.append(f"the source's, which has met none: {_range(blank)}")
+    if not parts:
+        return "Nobody has other trials of the same classes to tell those of the training from: nothing was audited."
     return f"Trials of the training told from the person's others by one of two attacks: {'; '.join(parts)}."
 
 

@@ -7,13 +7,14 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from ..contract import Cell, Notify, RunConfig
-from ..own import NOTHING_YET, Finished, OwnScenario, refuse_methods
+from ..own import NOTHING_YET, Finished, OwnScenario, refuse_labels, refuse_methods
 from .outcome import Outcome, joined
 from .page import page_of, text_of
 from .privacy import audited
 from .risk import risks
 
 KEPT = "outcome/"
+QUICK = "Quick run, too short and too few to be a result. "
 
 
 class Table(NamedTuple):
@@ -73,6 +74,7 @@ class TransferScenario(OwnScenario):
 
     def plan(self, config: RunConfig) -> list[Cell]:
         refuse_methods(config, self.task.arms)
+        refuse_labels(config)
         return self.task.plan(config)
 
     def run_cell(self, config: RunConfig, cell: Cell, notify: Notify) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -88,6 +90,7 @@ class TransferScenario(OwnScenario):
             groups.setdefault(meta["group"], []).append(Outcome.restored(meta["outcome"], mine))
         transfers = {name: risks(joined(groups[name]), audited(groups[name])) for name in sorted(groups)}
         told = self.task.tell(transfers, done) if done.cells else Told(NOTHING_YET["headline"])
+        caution = QUICK if done.config.quick else ""
         results = {
             **done.facts(),
             "budget_unit": self.task.budget_unit,
@@ -97,8 +100,11 @@ class TransferScenario(OwnScenario):
                 {"title": t.title, "heads": list(t.heads), "rows": [list(row) for row in t.rows], "caption": t.caption}
                 for t in told.tables
             ],
-            "notes": [*told.notes, *(["Quick: too short and too few to be a result."] if done.config.quick else [])],
-            "verdict": {"headline": told.headline, "sentences": list(told.sentences)},
+            "notes": list(told.notes),
+            "verdict": {
+                "headline": caution + told.headline,
+                "sentences": list(told.sentences),
+            },
         }
         results["subjects"] = sorted({name for risk in transfers.values() for name in risk["people"]})
         return {**results, "text": text_of(results)}

@@ -1,5 +1,6 @@
 """The privacy audit of a transfer: it finds what is there, counts people, and is shown in the report."""
 
+import dataclasses
 import json
 import re
 from types import SimpleNamespace
@@ -51,6 +52,21 @@ def test_members_are_the_labelled_trials_and_what_is_no_trial_is_neither():
     assert (member == -1).sum(-1).tolist() == [[5, 5, 5]] * N_PEOPLE
     assert (member[0, 1, :10] == 1).all()
     assert (member[0, 1, 10:-5] == 0).all()
+
+
+def test_a_budget_beyond_what_can_be_labelled_makes_no_member_of_what_is_scored():
+    mine = Outcome(("A",), (100,), ARMS, np.ones((1, 1, 3)))
+    member = with_audit(mine, np.zeros((1, 1, 3, N_POOL + N_TEST)), person(1)).member[0, 0]
+    assert member[:N_POOL].all()
+    assert not member[N_POOL:].any()
+
+
+def test_without_another_trial_of_a_class_there_is_nothing_to_tell():
+    alone = with_audit(outcome("AB"), told(9, (1, 0, 1), 2), person(2, missing=N_TEST))
+    alone = dataclasses.replace(alone, member=np.where(alone.member == 0, -1, alone.member))
+    found = risks(alone, audited([alone]))["audit"]
+    assert all(row["area"] is None and row["area_reason"] for row in found["rows"])
+    assert found["sentence"].startswith("Nobody has other trials")
 
 
 def test_the_audit_finds_what_leaks_and_nothing_of_a_decoder_that_met_nobody():

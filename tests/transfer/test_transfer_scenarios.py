@@ -74,6 +74,25 @@ def test_the_results_say_who_gained_and_the_page_shows_the_risks(results):
     assert page == scenario.report(found)
 
 
+def test_options_of_labels_which_nothing_here_reads_are_refused(results):
+    scenario, _ = results
+    for option, value in (("label_delay", 2), ("label_missing", 0.5), ("label_noise", 0.2)):
+        config = make_config("transfer_new_user", scenario.info, subjects=2, **{option: value})
+        with pytest.raises(InputError, match=f"--{option.replace('_', '-')} {value}, which changes nothing"):
+            scenario.plan(config)
+
+
+def test_a_quick_verdict_says_that_it_is_none(results):
+    scenario, found = results
+    config = make_config("transfer_new_user", scenario.info, subjects=2, quick=True)
+    (cell, *_), done = scenario.plan(config), []
+    meta, arrays = scenario.run_cell(config, cell, print)
+    done.append(({**cell.to_json(), **meta}, arrays))
+    quick = scenario.results(config, done, 1, {"code": "x"}, "neurodrift run toy")
+    assert quick["verdict"]["headline"].startswith("Quick run, too short and too few to be a result.")
+    assert "Quick" not in found["verdict"]["headline"]
+
+
 def test_arms_can_be_chosen_and_others_are_refused(results):
     scenario, _ = results
     config = make_config("transfer_new_user", scenario.info, methods=["scratch", "aligned"], subjects=2)
