@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from neurodrift.__main__ import main
+from neurodrift.scenarios.cli.main import main
 from neurodrift.scenarios.transfer.infos import TRANSFERS
 
 
