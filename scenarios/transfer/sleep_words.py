@@ -40,8 +40,8 @@ SIMULATED_NOTES = (
     "recorded nights; every night has its own mounting, size and gain that wanders.",
     "Settings were chosen on simulated sleepers who are not among those reported, by `python "
     "benchmarks/choose_tasks.py sleepers`: the source's scale counts 5 epochs (aligned .547, .501, .408 with 5, 20, "
-    "64), from scratch 20 passes (following the scale .344, .312, .278 with 20, 60, 200), fine-tuning at a rate of "
-    "1e-4 (.532, .514, .418 with 1e-4, 3e-4, 1e-3) for 4 (.556, .532, .522 with 4, 20, 60); most are the least of "
+    "64), from scratch 20 passes (following the scale .307, .289, .240 with 20, 60, 200), fine-tuning at a rate of "
+    "1e-4 (.556, .554, .535 with 1e-4, 3e-4, 1e-3) for 4 (.556, .534, .520 with 4, 20, 60); most are the least of "
     "their grids.",
 )
 
