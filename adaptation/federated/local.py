@@ -15,7 +15,7 @@ from ..decoders.training import apply_batch, cross_entropy, weighted_cross_entro
 
 @component
 class LocalTraining:
-    """SGD with momentum on minibatches drawn without replacement, ``n_epochs`` times over.
+    """SGD with momentum on minibatches drawn without replacement, ``n_epochs`` times over, of the trials of weight.
 
     Defaults: FedBS (Jia et al 2024): two epochs, rate .005, momentum .9, sharpness-aware radius .1. ``radius`` > 0:
     each gradient is taken ``radius`` uphill of where it is used (SAM, Foret 2021). ``batch_norm``: norms use the
@@ -33,15 +33,26 @@ class LocalTraining:
     momentum: float = 0.9
 
     def train(self, decoder: Decoder, variables: Variables, trials: Trials, key: Array) -> Variables:
-        """Variables after this site's epochs on ``trials``, which are aligned; its optimiser starts afresh."""
-        n_trials = trials.y.shape[0]
-        size = min(self.batch_size, n_trials)
-        n_batches = n_trials // size
+        """Variables after this site's epochs on ``trials``, which are aligned; its optimiser starts afresh.
+
+        Trials of no weight count for nothing: there are as many steps as without them.
+        """
+        there = trials.weight > 0
+        n_rows = there.shape[0]
+        size = min(self.batch_size, n_rows)
+        n_batches = jnp.maximum(there.sum() // size, 1)
+        n_own = jnp.where(there.any(), self.n_epochs * n_batches, 0)
         flat, unflatten = ravel_pytree(variables.params)
-        orders = jax.vmap(lambda k: jax.random.permutation(k, n_trials))(
-            jax.random.split(stream_key(key, "order"), self.n_epochs)
-        )[:, : n_batches * size].reshape(-1, size)
-        orders = orders[: self.n_steps] if self.n_steps else orders
+        most = self.n_epochs * (n_rows // size)
+        steps = jnp.arange(min(most, self.n_steps) if self.n_steps else most)
+
+        def shuffled(key: Array) -> Array:
+            order = jax.random.permutation(key, n_rows)
+            return order[jnp.argsort(~there[order], stable=True)]
+
+        orders = jax.vmap(shuffled)(jax.random.split(stream_key(key, "order"), self.n_epochs))
+        first = steps % n_batches * size
+        batches = orders[(steps // n_batches)[:, None], first[:, None] + jnp.arange(size)]
 
         def loss(theta: Array, stats: Any, batch: Trials, key: Array) -> tuple[Array, Any]:
             now = Variables(variables.align, unflatten(theta), stats)
@@ -59,16 +70,15 @@ class LocalTraining:
             gradient, after = jax.grad(loss, has_aux=True)(theta, stats, batch, k)
             gradient = self._sharpened(loss, theta, gradient, stats, batch, k)
             moved = self.momentum * velocity + gradient
-            some = batch.weight.sum() > 0
             carry = jax.tree.map(
-                lambda new, old: jnp.where(some, new, old),
+                lambda new, old: jnp.where(i < n_own, new, old),
                 (theta - self.learning_rate * moved, moved, after),
                 (theta, velocity, stats),
             )
             return carry, None
 
         start = (flat, jnp.zeros_like(flat), variables.stats)
-        (theta, _, stats), _ = jax.lax.scan(step, start, (orders, jnp.arange(orders.shape[0])))
+        (theta, _, stats), _ = jax.lax.scan(step, start, (batches, steps))
         return variables._replace(params=unflatten(theta), stats=stats)
 
     def _sharpened(self, loss: Any, theta: Array, gradient: Array, stats: Any, batch: Trials, key: Array) -> Array:

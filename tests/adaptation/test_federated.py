@@ -1,6 +1,7 @@
 """Federated training: what leaves a site, what the coordinator makes of it, and what bad sites can do."""
 
 import copy
+import dataclasses
 import functools
 import gc
 import itertools
@@ -12,8 +13,10 @@ import numpy as np
 import pytest
 
 from neurodrift.adaptation.contract import Trials
+from neurodrift.adaptation.decoders.nets import dropout
+from neurodrift.adaptation.decoders.norm import gain_offset, over_time
 from neurodrift.adaptation.decoders.training import cross_entropy
-from neurodrift.adaptation.federated import Cohort, Federation, LocalTraining, Site, federate
+from neurodrift.adaptation.federated import Cohort, Federation, LocalTraining, PrivateTraining, Site, federate
 from neurodrift.adaptation.federated import coordinator as coordinator_module
 from neurodrift.adaptation.federated.aggregation import aggregate
 from neurodrift.adaptation.federated.collusion import Colluding, a_little_is_enough, min_max
@@ -25,6 +28,7 @@ from neurodrift.adaptation.federated.shared import joined, split, vector
 from neurodrift.adaptation.federated.site import _HELD, Masked, moved
 from neurodrift.sim.errors import InputError
 from neurodrift.sim.keys import stream_key
+from neurodrift.sim.pytree import component
 
 from .toy import Toy, calibration, sure
 
@@ -281,6 +285,64 @@ def test_sites_trained_side_by_side_answer_as_each_does_alone():
     together = cohort(3).updates(Toy(), start(), BRIEF, "all", (0, 2), jax.random.key(5))
     alone = cohort(3).updates(Toy(), start(), BRIEF, "all", (2,), jax.random.key(5))[0]
     np.testing.assert_allclose(together[1].delta, alone.delta, atol=1e-6)
+
+
+@component
+class Batched(Toy):
+    """The toy as networks are trained: its norm takes a batch's statistics and keeps running ones, with dropout."""
+
+    momentum: float = 0.1
+
+    def features(self, variables, x, statistics, key):
+        z = variables.align @ x
+        gain, offset = gain_offset(
+            statistics("norm", lambda: over_time(z), x.shape[-1]), variables.params["norm"], 1e-6
+        )
+        return dropout(gain * z.mean(-1) + offset, 0.2, key)
+
+
+@pytest.mark.parametrize(
+    "training",
+    [
+        LocalTraining(n_epochs=3, batch_size=16, learning_rate=0.1),
+        LocalTraining(n_epochs=3, batch_size=16, learning_rate=0.1, n_steps=4),
+        PrivateTraining(n_steps=3, rate=0.3),
+    ],
+    ids=["epochs", "few steps", "private"],
+)
+def test_sites_of_unequal_size_answer_side_by_side_as_each_does_alone(training):
+    """Sites of five, two and one batches, and of less than one; and a site whose trials are not all usable."""
+    holes = people(4)
+    trials = [*(people(i, n) for i, n in enumerate((80, 40, 17, 9))), holes._replace(x=holes.x.at[3:20:2].set(jnp.nan))]
+    sites = [Site(f"S{i}", t, align=False) for i, t in enumerate(trials)]
+    together = Cohort(sites).updates(Batched(), start(), training, "all", range(5), jax.random.key(5))
+    assert [u.n_trials for u in together] == [80, 40, 17, 9, 31]
+    for i, site in enumerate(sites):
+        # a site takes the key of its place
+        before = [Site(f"before {j}", people(9, 1), align=False) for j in range(i)]
+        alone = Cohort([*before, site]).updates(Batched(), start(), training, "all", (i,), jax.random.key(5))[0]
+        np.testing.assert_allclose(together[i].delta, alone.delta, atol=1e-6)
+
+
+def test_a_site_makes_as_many_steps_as_it_has_batches():
+    """Without momentum, on one trial over and over and a loss of constant slope, a step is a step: they are counted."""
+
+    @component
+    class Slope(Toy):
+        """Its loss falls by one along the readout's bias, whatever the window: a gradient of (-1/2, 1/2) always."""
+
+        def apply(self, variables, x, *, key=None):
+            logit = variables.params["readout"]["bias"]
+            return logit - jax.lax.stop_gradient(logit) + 0.0 * x.sum()
+
+    training = dataclasses.replace(BRIEF, momentum=0.0, learning_rate=1.0)  # two epochs, batches of 8
+    trials = [people(0, n) for n in (40, 23, 8, 5, 40)]
+    trials[4] = trials[4]._replace(weight=jnp.asarray(np.arange(40) % 2, jnp.float32))
+    sites = Cohort([Site(f"S{i}", t._replace(y=0 * t.y), align=False) for i, t in enumerate(trials)])
+    updates = sites.updates(Slope(), start(), training, "params", range(5), jax.random.key(0))
+    # half of each step, of the first class's bias up and of the second's down: five, two, one, one and two batches
+    moved_by = [float(np.abs(u.delta).max()) for u in updates]
+    np.testing.assert_allclose(moved_by, 0.5 * 2 * np.array([5, 2, 1, 1, 2]), rtol=1e-6)
 
 
 def test_federated_training_learns_what_pooled_training_learns():
