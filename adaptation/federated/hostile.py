@@ -1,7 +1,5 @@
 """What hostile and broken sites send, to try defences on: tampers for :class:`neurodrift.adaptation.federated.Site`."""
 
-from collections.abc import Callable
-
 import jax.numpy as jnp
 
 from ..contract import Trials
@@ -31,12 +29,3 @@ def replayed() -> Tamper:
 def flipped_labels(people: Trials, n_classes: int = 2) -> Trials:
     """The same trials, each labelled as the next class: what a site trains on that mixed up its codes."""
     return people._replace(y=(people.y + 1) % n_classes)
-
-
-ATTACKS: dict[str, Callable[[], Tamper]] = {
-    "sign flip": sign_flip,
-    "sign flip x 5": lambda: sign_flip(5.0),
-    "not a number": not_a_number,
-    "scaled 1e6": scaled,
-    "replayed": replayed,
-}
