@@ -22,6 +22,7 @@ from neurodrift.adaptation.transfer.domains import align_people
 
 N_SITES, PER_SITE, CLIENTS, N_TRIALS, N_SHADOWS = 10, 3, 4, 60, 6
 TRAINING = LocalTraining(learning_rate=0.03, radius=0.0)
+SECURE_CLIP = 5.0  # norm that sites shorten updates to before a secure sum
 DELTA = 1e-3  # below one over the trials that a site trains on
 EPSILONS = (1.0, 8.0, np.inf)
 EVERY_SITE = Federation(n_clients=N_SITES, share="params", screened=False)

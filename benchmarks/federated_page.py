@@ -11,6 +11,7 @@ from federated_audit import (  # beside this file
     ORDINARY,
     OVERFIT,
     PER_SITE,
+    SECURE_CLIP,
     Plan,
     fedavg,
     steps,
@@ -105,8 +106,8 @@ def _plain(rows: Mapping[str, Any], made: str, plan: Plan) -> tuple[list[str], s
 Percent ({made}); chance is 50.
 *FedAvg*: {n_rounds} rounds of {CLIENTS} sites, {each} steps at each in a round. *pooled*: all trials in one place,
 as many passes over them. *one site alone*: three people, as many steps as FedAvg makes one after another.
-*FedBS-like*: statistics of the norms stay at the sites, sharpness-aware steps. *secure sum*: masked updates, the same
-training otherwise.
+*FedBS-like*: statistics of the norms stay at the sites, sharpness-aware steps. *secure sum*: masked updates, which the
+sites shorten to a norm of {SECURE_CLIP:g}; the same training otherwise.
 
 {table(["", "accuracy", "against pooled"], arms)}
 """

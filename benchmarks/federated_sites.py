@@ -29,6 +29,7 @@ from federated_audit import (  # beside this file
     ORDINARY,
     OVERFIT,
     PER_SITE,
+    SECURE_CLIP,
     TRAINING,
     areas,
     audited,
@@ -120,7 +121,7 @@ def plain(
         Cohort([one]), decoder, start, dataclasses.replace(TRAINING, n_epochs=16),
         dataclasses.replace(base, n_clients=1, n_rounds=max(1, n_rounds * n_epochs // 16)), key,
     )[0]  # fmt: skip
-    secure = dataclasses.replace(base, secure=True, clip=5.0)
+    secure = dataclasses.replace(base, secure=True, clip=SECURE_CLIP)
     out["FedAvg, secure sum"] = federate(cohort(people), decoder, start, training, secure, key)[0]
     scores = {name: score(decoder, v, held_out) for name, v in out.items()}
     return {name: np.asarray(s[1] if name == "FedBS-like" else s[0], float) for name, s in scores.items()}

@@ -86,6 +86,7 @@ def test_the_federated_page_says_what_is_settled_and_what_each_rule_was_told(mad
     assert "is told that two sites are bad" in text
     # 40 rounds of 4 sites of ten are 16 of all; 180 trials are 5 batches of 32, twice
     assert "40 rounds of 4 sites, 10 steps at each in a round" in text
+    assert "which the\nsites shorten to a norm of 5; the same training otherwise" in text
     assert "16 rounds, as a site\nhas on average in 40 of 4 sites, 10 steps at each" in text
     assert "--part hostile --seeds 4 --rounds 40 --epochs 2 --json > hostile.json" in text
     found["plain"]["arms"]["FedAvg"]["right"] = right(0.06, 2)
