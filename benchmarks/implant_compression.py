@@ -131,6 +131,8 @@ def main() -> None:
     parser.add_argument("--rows", type=Path, help="rows of an earlier run with --json, instead of a new one")
     parser.add_argument("--page", type=Path, help="write the page of the documentation there")
     chosen = parser.parse_args()
+    if chosen.train >= chosen.people:
+        parser.error(f"--train {chosen.train} of --people {chosen.people} leaves nobody held out; train on fewer")
     found = measure(chosen) if chosen.rows is None else json.loads(chosen.rows.read_text(encoding="utf-8"))
     if chosen.json:
         print(json.dumps(found))

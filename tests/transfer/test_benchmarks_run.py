@@ -32,7 +32,7 @@ def test_penalties_are_weighed_and_written_as_a_page(tmp_path):
 
 def test_a_decoder_is_compressed(tmp_path):
     rows = tmp_path / "rows.json"
-    rows.write_text(run("implant_compression", "--people", 4, "--train", 4, "--seeds", 1, "--json"))
+    rows.write_text(run("implant_compression", "--people", 8, "--train", 4, "--seeds", 1, "--json"))
     page = tmp_path / "page.md"
     run("implant_compression", "--rows", rows, "--page", page)
     assert "student, 50% pruned, int8" in page.read_text()
