@@ -3,6 +3,8 @@
 import functools
 from typing import NamedTuple
 
+import jax.numpy as jnp
+
 from ..adaptation import registry
 from ..adaptation.compression.file import is_int8
 from ..adaptation.transfer.channels import ChannelMap, map_channels
@@ -30,7 +32,9 @@ def checkpoint_called(name: str) -> Checkpoint:
 
 @functools.lru_cache(maxsize=4)
 def checkpoint_for(name: str, decoder: str) -> Checkpoint:
-    """The checkpoint called ``name`` (of the zoo, or a path). InputError where it is not of this decoder, a network."""
+    """The checkpoint called ``name`` (of the zoo, or a path), ``align`` the identity: whoever starts from it brings an
+    alignment of their own, and that of a calibrated one is its user's. InputError where it is not of this decoder, a
+    network."""
     found = checkpoint_called(name)
     if found.card.decoder != decoder:
         raise InputError(
@@ -38,7 +42,8 @@ def checkpoint_for(name: str, decoder: str) -> Checkpoint:
         )
     if registry.decoder(decoder).covariance_only:
         raise InputError(f"--start {name} is of {decoder}, which starts from nothing: use --decoder eegnet or shallow")
-    return found
+    align = found.variables.align
+    return found._replace(variables=found.variables._replace(align=jnp.eye(len(align), dtype=align.dtype)))
 
 
 @functools.lru_cache(maxsize=4)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from neurodrift.adaptation import registry
 from neurodrift.adaptation.compression.file import save_int8
@@ -28,12 +29,13 @@ from neurodrift.scenarios.config import make_config
 from neurodrift.scenarios.contract import RunConfig
 from neurodrift.scenarios.infos import INFOS
 from neurodrift.scenarios.lookup import get_scenario
+from neurodrift.scenarios.starting import checkpoint_for
 from neurodrift.scenarios.transfer import new_user
 from neurodrift.sim.errors import InputError
 from neurodrift.sim.head.montage import LAYOUTS
 
 
-def checkpoint(folder, names=LAYOUTS["10-10-31"], name="eegnet", **facts):
+def checkpoint(folder, names=LAYOUTS["10-10-31"], name="eegnet", align=None, **facts):
     decoder = registry.decoder(name).make(len(names), 375, 2, 125.0)
     spec = registry.decoder(name)
     card = Card(**{
@@ -42,6 +44,7 @@ def checkpoint(folder, names=LAYOUTS["10-10-31"], name="eegnet", **facts):
         "data": "none", "people": 1, "trials": 1, "strategy": {}, "licence": "CC0-1.0", "metrics": {}, **facts,
     })  # fmt: skip
     variables = decoder.init(jax.random.key(3))
+    variables = variables if align is None else variables._replace(align=align)
     return str(save_checkpoint(folder / "net", variables, card)), decoder, variables
 
 
@@ -94,6 +97,64 @@ def test_a_new_user_meets_a_checkpoint_of_the_decoder_that_is_run(tmp_path, data
         scenario.plan(make_config(info.name, info, start=path, data=data))
     if data is None:
         assert scenario.plan(make_config(info.name, info, start=path, decoder="eegnet"))
+
+
+class Taken(Exception):
+    """The variables that something starts from."""
+
+
+def taken_by_pretrain(path, monkeypatch):
+    people = Trials(jnp.zeros((2, 20, 31, 375)), jnp.zeros((2, 20), jnp.int32), jnp.ones((2, 20)))
+    decoder = registry.decoder("eegnet").make(31, 375, 2, 125.0)
+    monkeypatch.setattr(pretraining, "_virtual", lambda recipe, key: (people, people, decoder, {}))
+
+    def train(*_, start, **__):
+        raise Taken(start)
+
+    monkeypatch.setattr(pretraining, "pretrain_with_history", train)
+    pretraining.make_checkpoint(pretraining.Recipe(start=path))
+
+
+def taken_by_a_new_user(path, monkeypatch):
+    def source(*_, variables):
+        raise Taken(variables)
+
+    monkeypatch.setattr(new_user, "make_source", source)
+    config = make_config("transfer_new_user", INFOS["transfer_new_user"], start=path, decoder="eegnet", quick=True)
+    (cell,) = get_scenario("transfer_new_user").plan(config)[:1]
+    people = Trials(jnp.zeros((2, 20, 31, 375)), jnp.zeros((2, 20), jnp.int32), jnp.ones((2, 20)))
+    new_user.meet(None, people, 5, people, 10, (0,), config, cell, print)
+
+
+def taken_by_a_drift(path, monkeypatch):
+    raise Taken(simulated._pretrained(SCENARIOS["mi_cap_shift"]._setup(configured(path))))
+
+
+@pytest.mark.parametrize("taken", [taken_by_pretrain, taken_by_a_new_user, taken_by_a_drift])
+def test_a_start_leaves_the_alignment_of_its_own_user_behind(taken, tmp_path, monkeypatch):
+    """Whoever goes on from a calibrated checkpoint aligns people themselves: its whitening would come on top."""
+    whitening = jnp.eye(31) * 1e5 + 1e4
+    path, _, variables = checkpoint(tmp_path, align=whitening)
+    with pytest.raises(Taken) as found:
+        taken(path, monkeypatch)
+    (start,) = found.value.args
+    np.testing.assert_array_equal(start.align, np.eye(31))
+    assert start.align.dtype == variables.align.dtype
+    jax.tree.map(np.testing.assert_array_equal, start._replace(align=variables.align), variables)
+    np.testing.assert_array_equal(load_checkpoint(path).variables.align, whitening)  # which is its user's still
+
+
+@pytest.mark.slow
+def test_a_calibrated_checkpoint_still_decodes_strangers_where_it_is_a_start(tmp_path):
+    """From the zoo, calibrated on one person, to others behind their own alignment: far from chance."""
+    words = ["calibrate", "simulated:3", "--start", "eegnet-mi-virtual", "--trials", "10"]
+    assert main([*words, "--out", str(tmp_path / "mine")]) == 0
+    people = new_user.record_people("eegnet", 40, "user", jnp.arange(8), 0)
+    found, kept = checkpoint_for(str(tmp_path / "mine"), "eegnet"), load_checkpoint(tmp_path / "mine")
+    right = worth.accuracy_of(found.decoder, found.variables, people)
+    by_hand = worth.accuracy_of(kept.decoder, kept.variables._replace(align=jnp.eye(31)), people)
+    np.testing.assert_array_equal(right, by_hand)
+    assert right.mean() > 100 * binom.ppf(0.999, 320, 0.5) / 320
 
 
 def folder_of(path, *numbers):
