@@ -29,7 +29,7 @@ from ..sim.plant import record
 from ..sim.recordings import Recording, concatenate, load, sources_of
 from ..sim.recordings.events import parse_events
 from ..sim.recordings.names import listing
-from .known_people import known_to, person_of
+from .known_people import known_to, licence_of, person_of
 from .preparing import prepared
 from .starting import checkpoint_called
 
@@ -96,10 +96,13 @@ def run_calibrate(
         variables,
         dataclasses.replace(
             card,
+            **card.gone_on(
+                f"{n_trials} trials of {recording.subject} ({recording.source})",
+                (person_of(recording),),
+                licence_of([recording]),
+            ),
             people=1,
             trials=n_trials,
-            subjects=None if card.subjects is None else tuple(dict.fromkeys((*card.subjects, person_of(recording)))),
-            data=f"{card.data}; then {n_trials} trials of {recording.subject} ({recording.source})",
             strategy={
                 "name": "calibrated",
                 "layers": layers,

@@ -1,4 +1,4 @@
-"""Whom a checkpoint was trained on: nobody of them may be judged by it as a stranger."""
+"""Whom a checkpoint was trained on, and under which licence: nobody of them may be judged by it as a stranger."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -13,6 +13,11 @@ def person_of(recording: Recording) -> str:
     """Who was recorded; the runs of EEGMMIDB (S007R04) are of one person, S007."""
     run = re.fullmatch(r"(S\d{3})R\d{2}", recording.subject)
     return run[1] if run else recording.subject
+
+
+def licence_of(recordings: Iterable[Recording]) -> str:
+    """The licence, on a card, of what was trained on the recordings."""
+    return "that of the recordings: " + "; ".join(sorted({r.licence for r in recordings}))
 
 
 def known_to(card: Card, names: Iterable[str]) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +100,7 @@ def make_checkpoint(
     if spec.continues:
         worth.append(after_steps(decoder, strategy(recipe.strategy).learner, start, found, outside))
     if begun is not None:
-        facts |= _after(begun.card, facts)
+        facts |= begun.card.gone_on(facts["data"], facts["subjects"], facts["licence"])
     card = Card(
         decoder=recipe.decoder, fields=decoder_fields(decoder), class_names=CLASS_NAMES, seed=recipe.seed,
         strategy=how, code=__version__, command=recipe.command, note=recipe.note,
@@ -169,16 +168,6 @@ def _virtual(recipe: Recipe, key: Array) -> tuple[Any, Trials, Decoder, dict[str
         "licence": "BSD-3-Clause", "subjects": (),
     }  # fmt: skip
     return known, outside, setup.decoder, facts
-
-
-def _after(before: Card, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What of ``facts`` holds for the checkpoint gone on from as well: its data, its people's names, its licence."""
-    known, licences = before.subjects, (before.licence, facts["licence"])
-    return {
-        "data": f"{before.data}; then {facts['data']}",
-        "subjects": None if known is None else tuple(dict.fromkeys((*known, *facts["subjects"]))),
-        "licence": "; and ".join(dict.fromkeys(licences)),
-    }
 
 
 @jax.jit

@@ -14,7 +14,7 @@ from ..adaptation.transfer.domains import stacked
 from ..sim.errors import InputError
 from ..sim.recordings import Recording, load
 from .eegmmidb import of_subject, recorded_subjects
-from .known_people import person_of, refuse_known
+from .known_people import licence_of, person_of, refuse_known
 from .preparing import Windows, prepared, preprocessing_of
 from .simulated import CLASS_NAMES
 
@@ -55,7 +55,7 @@ def recorded_people(
         "ch_names": wanted.ch_names, "sfreq": wanted.sfreq, "n_times": wanted.n_times,
         "preprocessing": dict(wanted.preprocessing), "people": len(people) - n_out,
         "trials": sum(len(p.y) for p in people[:-n_out]),
-        "licence": "that of the recordings: " + "; ".join(sorted({r.licence for r in recordings})),
+        "licence": licence_of(recordings),
         "data": f"recorded: {', '.join(names[:-n_out])}; held out: {', '.join(names[-n_out:])}",
         "subjects": tuple(who[:-n_out]),
     }  # fmt: skip

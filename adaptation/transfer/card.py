@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...sim.errors import InputError
@@ -51,6 +51,16 @@ class Card:
     command: str = ""
     subjects: tuple[str, ...] | None = None
     note: str = ""
+
+    def gone_on(self, data: str, subjects: Sequence[str], licence: str) -> dict[str, Any]:
+        """What the card of a checkpoint gone on from this one says, trained on ``data`` since, of ``subjects`` under
+        ``licence``: both data, everybody's names, both licences."""
+        known, licences = self.subjects, (*self.licence.split("; and "), licence)
+        return {
+            "data": f"{self.data}; then {data}",
+            "subjects": None if known is None else tuple(dict.fromkeys((*known, *subjects))),
+            "licence": "; and ".join(dict.fromkeys(licences)),
+        }
 
     def to_json(self) -> dict[str, Any]:
         """Strict JSON types, the format and its version first."""

@@ -133,6 +133,7 @@ def test_the_calibrated_checkpoint_is_read_again_and_says_what_it_is(told):
     # of the user's own trials: no accuracy of strangers is left
     assert again.card.metrics == {f"own_{name}": tuned[name] for name in ("accuracy", "lo", "hi")}
     assert again.card.subjects == ("S094", "S007")
+    assert again.card.licence == "ODC-By-1.0; and that of the recordings: ODC-By 1.0"
     assert again.card.strategy["after"]["name"] == "pooled"
     assert again.card.strategy["after"]["command"] == "neurodrift pretrain --decoder csp_lda"
     assert (again.card.seed, again.card.strategy["after"]["seed"]) == (3, 0)

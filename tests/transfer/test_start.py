@@ -234,9 +234,10 @@ def test_a_card_names_the_recorded_people_who_were_trained_on(tmp_path):
 @pytest.mark.parametrize(("before", "after"), [(("S001", "S002"), ("S001", "S002", "S003")), (None, None)])
 def test_who_was_trained_on_before_stays_on_the_card(before, after, tmp_path):
     path, _, _ = checkpoint(tmp_path, subjects=before, licence="ODC-By 1.0")
-    facts = {"data": "more", "subjects": ("S002", "S003"), "licence": "MIT"}
-    found = pretraining._after(read_card(path), facts)
+    found = read_card(path).gone_on("more", ("S002", "S003"), "MIT")
     assert found == {"data": "none; then more", "subjects": after, "licence": "ODC-By 1.0; and MIT"}
+    again = dataclasses.replace(read_card(path), **found).gone_on("again", ("S003",), "MIT")
+    assert (again["subjects"], again["licence"]) == (after, "ODC-By 1.0; and MIT")  # each but once
 
 
 @pytest.mark.slow
