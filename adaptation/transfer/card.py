@@ -3,13 +3,46 @@
 import dataclasses
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...sim.errors import InputError
 
 FORMAT = "neurodrift checkpoint"
 VERSION = 2
+
+_KINDS = {
+    "fields": "names with values", "preprocessing": "names with values", "strategy": "names with values",
+    "metrics": "names with finite numbers", "ch_names": "a list of names", "class_names": "a list of names",
+    "subjects": "a list of names, or none", "sfreq": "a number above 0", "n_times": "a whole number, 1 or more",
+    "people": "a whole number, 0 or more", "trials": "a whole number, 0 or more", "seed": "a whole number",
+}  # fmt: skip
+"""Field -> what it is to be, where that is no text."""
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, tuple) and all(isinstance(name, str) for name in value)
+
+
+_IS: Mapping[str, Callable[[Any], bool]] = {
+    "text": lambda v: isinstance(v, str),
+    "names with values": lambda v: isinstance(v, Mapping),
+    "names with finite numbers": lambda v: isinstance(v, Mapping) and all(map(_is_number, v.values())),
+    "a list of names": lambda v: _are_names(v) and len(v) > 0,
+    "a list of names, or none": lambda v: v is None or _are_names(v),
+    "a number above 0": lambda v: _is_number(v) and v > 0,
+    "a whole number": _is_whole,
+    "a whole number, 1 or more": lambda v: _is_whole(v) and v >= 1,
+    "a whole number, 0 or more": lambda v: _is_whole(v) and v >= 0,
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -90,9 +123,10 @@ class Card:
         return card
 
     def _check(self, where: str) -> None:
-        numbers = (self.sfreq, self.n_times, *self.metrics.values())
-        if not all(isinstance(n, int | float) and math.isfinite(n) for n in numbers):
-            raise InputError(f"{where} holds what is not a number among sfreq, n_times and metrics: make it again")
+        for name in (field.name for field in dataclasses.fields(self)):
+            kind, value = _KINDS.get(name, "text"), getattr(self, name)
+            if not _IS[kind](value):
+                raise InputError(f"{where} has {name} {value!r:.80}: wanted {kind}; make it again")
 
     def dumps(self, weights_sha256: str) -> str:
         """The card's file: readable JSON with the checksum of the weights beside it."""
@@ -104,7 +138,9 @@ class Card:
 def _of_version_1(found: dict[str, Any]) -> dict[str, Any]:
     """The card of version 1 as one of version 2: accuracies were percent, but those of a user's own trials; recorded
     people had no names."""
-    told, how = found.get("metrics") or {}, found.get("strategy") or {}
+    told, how = found.get("metrics"), found.get("strategy")
+    if not (isinstance(told, dict) and isinstance(how, dict)):
+        return {**found, "version": 2}  # the check says what is wrong
     if how.get("name") == "calibrated":
         metrics = {f"own_{name}": value for name, value in told.items()}
     else:

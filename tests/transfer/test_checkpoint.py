@@ -73,10 +73,34 @@ def change(folder, **facts):
         ({"format": "other"}, "is marked 'other'"),
         ({"version": 3}, "is of version 3 but this release reads 2"),
         ({"weights_sha256": "0"}, "does not match the checksum"),
+        ({"version": 1, "metrics": None}, r"has metrics None: wanted names"),
+        ({"version": 1, "strategy": ["supervised"]}, r"has strategy .*: wanted names"),
         ({"decoder": "eegnut"}, "did you mean 'eegnet'"),
         ({"ch_names": ["C3", "Cz", "C4"]}, "decoder needs float32"),
         ({"fields": {"width": 3}}, "width, which it has not"),
-        ({"metrics": {"accuracy": "high"}}, "not a number"),
+        *(
+            ({name: wrong}, rf"net\.json has {name} .*: wanted {kind}")
+            for name, wrong, kind in (
+                ("metrics", {"accuracy": "high"}, "names with finite numbers"),
+                ("metrics", None, "names with finite numbers"),
+                ("metrics", {"accuracy": True}, "names with finite numbers"),
+                ("fields", None, "names with values"),
+                ("preprocessing", None, "names with values"),
+                ("strategy", None, "names with values"),
+                ("class_names", 5, "a list of names"),
+                ("class_names", [1, 2], "a list of names"),
+                ("ch_names", "C3", "a list of names"),
+                ("ch_names", [], "a list of names"),
+                ("subjects", "S001", "a list of names, or none"),
+                ("sfreq", 0, "a number above 0"),
+                ("sfreq", "fast", "a number above 0"),
+                ("n_times", 1.5, "a whole number, 1 or more"),
+                ("trials", None, "a whole number, 0 or more"),
+                ("seed", "0", "a whole number;"),
+                ("decoder", ["eegnet"], "text"),
+                ("licence", None, "text"),
+            )
+        ),
     ],
 )
 def test_a_card_that_does_not_fit_is_refused_in_one_line(saved, facts, said):
@@ -147,7 +171,7 @@ def test_weights_that_are_not_finite_are_refused(network, tmp_path):
 
 def test_a_number_that_is_none_leaves_neither_file(network, tmp_path):
     _, variables, card = network
-    with pytest.raises(InputError, match="not a number among sfreq, n_times and metrics"):
+    with pytest.raises(InputError, match=r"the card to write has metrics .*nan.*: wanted names with finite numbers"):
         save_checkpoint(tmp_path / "net", variables, dataclasses.replace(card, metrics={"accuracy": float("nan")}))
     assert list(tmp_path.iterdir()) == []
 
