@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from neurodrift.scenarios.statistics import LEVEL, holm
+
 NAME = "few_trials"
 MINUS = "\N{MINUS SIGN}"
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / f"{NAME}.py"
@@ -62,8 +64,9 @@ def page(parts: Mapping[str, Mapping[str, Any]]) -> str:
 # Ten and twenty trials
 
 What unlabelled windows, drawn trials and learnt starts are worth to a new user. Percent right and points of difference,
-95 % intervals over users (Student's), seeds averaged within a user; p of Wilcoxon's signed rank, not corrected for the
-number of rows. Chance is 50. Losses are in the tables.
+95 % intervals over users (Student's), seeds averaged within a user; p of Wilcoxon's signed rank over users, by itself
+and corrected for all differences of its table (Holm). Better or worse is what has its interval beside 0 and a corrected
+p below {1 - LEVEL:.2f}; all else is not settled. Chance is 50. Losses are in the tables.
 
 {sections}
 
@@ -77,17 +80,32 @@ People, channels, seeds and what was chosen on whom: `benchmarks/{NAME}.py`, who
 """
 
 
+def compared(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The differences of a part, each with its p corrected for all of them and whether it is settled: 1 better, -1
+    worse, 0 not."""
+    rows = [row for row in found["rows"] if "over" in row]
+    out = []
+    for row, p in zip(rows, holm([row["p"] for row in rows])):
+        sign = int(row["lo"] > 0) - int(row["hi"] < 0)
+        out.append(row | {"p_holm": float(p), "settled": sign if p < 1 - LEVEL else 0})
+    return out
+
+
 def verdict(found: Mapping[str, Any]) -> str:
-    """Which differences leave nought out, in words."""
-    said = []
+    """Which differences are settled, in words."""
+    rows, said = compared(found), []
     for sign, word in ((1, "Better"), (-1, "Worse")):
-        rows = [r for r in found["rows"] if "over" in r and (r["lo"] > 0 if sign > 0 else r["hi"] < 0)]
-        named = [f"{_name(r['arm'])} over {_name(r['over'])} at {r['trials']} ({_points(r['value'])})" for r in rows]
+        named = [
+            f"{_name(r['arm'])} over {_name(r['over'])} at {r['trials']} ({_points(r['value'])})"
+            for r in rows
+            if r["settled"] == sign
+        ]
         if named:
-            said.append(f"{word}, the interval leaving 0 out: {'; '.join(named)}.")
-    n = sum("over" in r for r in found["rows"])
-    settled = sum("over" in r and (r["lo"] > 0 or r["hi"] < 0) for r in found["rows"])
-    said.append(f"{n - settled} of {n} differences are not settled.")
+            said.append(f"{word}: {'; '.join(named)}.")
+    said.append(f"{sum(r['settled'] == 0 for r in rows)} of {len(rows)} differences are not settled.")
+    least = 2.0 ** (1 - found["n_users"]) * len(rows)
+    if least >= 1 - LEVEL:
+        said.append(f"{found['n_users']} users cannot settle one: all moving one way, corrected p {min(least, 1):.2f}.")
     return " ".join(said)
 
 
@@ -128,11 +146,11 @@ def _accuracies(found: Mapping[str, Any]) -> Iterator[list[str]]:
 
 
 def _differences(found: Mapping[str, Any]) -> Iterator[list[str]]:
-    yield ["difference", "trials", "points", "p", "hurts, % of users"]
-    for row in (row for row in found["rows"] if "over" in row):
+    yield ["difference", "trials", "points", "p", "p, Holm", "hurts, % of users"]
+    for row in compared(found):
         interval = f"{_points(row['value'])} [{_points(row['lo'])}, {_points(row['hi'])}]"
         title = f"{_name(row['arm'])} over {_name(row['over'])}"
-        yield [title, str(row["trials"]), interval, _p(row["p"]), f"{row['hurt']:.0f}"]
+        yield [title, str(row["trials"]), interval, _p(row["p"]), _p(row["p_holm"]), f"{row['hurt']:.0f}"]
 
 
 def _name(arm: str) -> str:
