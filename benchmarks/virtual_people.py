@@ -24,14 +24,17 @@ AT_ONCE = 16
 
 
 @dataclasses.dataclass(frozen=True)
-class _Setup(simulated.Setup):
-    """As the scenarios filter for networks, at two thirds of their rate."""
+class Setup(simulated.Setup):
+    """As the scenarios filter for networks, at two thirds of their rate, without the first ``skipped`` samples."""
+
+    skipped: int = 0
 
     @functools.cached_property
     def preprocessing(self) -> Preprocessing:
         with jax.ensure_compile_time_eval():
             n_times = round(SECONDS * simulated.SFREQ)
-            return Preprocessing.create(simulated.SFREQ, n_times, 4.0, 38.0, sfreq_out=SFREQ)
+            whole = Preprocessing.create(simulated.SFREQ, n_times, 4.0, 38.0, sfreq_out=SFREQ)
+            return dataclasses.replace(whole, operator=whole.operator[:, self.skipped :])
 
 
 def record(
@@ -47,7 +50,7 @@ def record(
     if file is not None and file.exists():
         with np.load(file, allow_pickle=False) as arrays:
             return Trials(jnp.asarray(arrays["x"]), jnp.asarray(arrays["y"]), jnp.ones(arrays["y"].shape))
-    setup = _Setup(simulated.Timeline(), simulated.POPULATION, "eegnet", False)
+    setup = Setup(simulated.Timeline(), simulated.POPULATION, "eegnet", False)
     parts = []
     for first in range(0, n_people, AT_ONCE):
         # one shape for all groups; who is too many in the last is left out
