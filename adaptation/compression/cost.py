@@ -1,6 +1,7 @@
 """What a decoder costs an implant: bytes to store, multiply-accumulates a window, and time on the machine at hand."""
 
 import time
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -18,10 +19,13 @@ from .pruning import Pruned
 
 
 class Latency(NamedTuple):
-    """Seconds from a window to its logits: median and 99th percentile of ``n`` predictions, one at a time."""
+    """Seconds from a window to its logits, predicted one at a time: the median of ``n_rounds`` rounds' medians of ``n``
+    predictions, and the least and the greatest of them. What differs by less than these ranges is not told apart."""
 
     p50: float
-    p99: float
+    lo: float
+    hi: float
+    n_rounds: int
     n: int
 
 
@@ -100,22 +104,44 @@ def multiply_accumulates(decoder: Decoder) -> dict[str, int]:
     return counted
 
 
-def latency(decoder: Decoder, variables: Variables, x: Array, n: int = 500) -> Latency:
-    """Time from a window x (n_channels, n_times) to its logits, compiled, on this machine.
+def latencies(
+    decoders: Mapping[str, tuple[Decoder, Variables]], x: Array, n_rounds: int = 15, n: int = 100
+) -> dict[str, Latency]:
+    """Time from a window x (n_channels, n_times) to its logits of each decoder, by name, compiled, on this machine.
 
-    What an implant runs is lowered beforehand, so of an 8-bit decoder its program is timed, converter included.
+    What an implant runs is lowered beforehand, so of an 8-bit decoder its program is timed, converter included; of a
+    pruned one that of its network, whose weights are nought where they are pruned.
     """
+    programs = {name: _program(decoder, variables, x) for name, (decoder, variables) in decoders.items()}
+    for run in programs.values():
+        run()  # compiled before any is timed
+    return in_turns(programs, n_rounds, n)
+
+
+def in_turns(programs: Mapping[str, Callable[[], object]], n_rounds: int, n: int) -> dict[str, Latency]:
+    """Time of each program: in every round each has one turn of ``n`` runs, and each round begins with another, so that
+    what else the machine does meets all of them."""
+    names = list(programs)
+    medians: dict[str, list[float]] = {name: [] for name in names}
+    for first in range(n_rounds):
+        for turn in range(len(names)):
+            name = names[(first + turn) % len(names)]
+            seconds = []
+            for _ in range(n):
+                start = time.perf_counter()
+                programs[name]()
+                seconds.append(time.perf_counter() - start)
+            medians[name].append(float(np.median(seconds)))
+    return {name: Latency(float(np.median(m)), min(m), max(m), n_rounds, n) for name, m in medians.items()}
+
+
+def _program(decoder: Decoder, variables: Variables, x: Array) -> Callable[[], object]:
+    """What is timed: one prediction, to the end."""
+    if isinstance(decoder, Pruned):
+        decoder, variables = decoder.net, decoder.masked(variables)
     if isinstance(decoder, Int8EEGNet):
         program = jax.jit(decoder.lower)(variables)
         run = jax.jit(lambda program, x: decoder.decide(program, decoder.run(program, decoder.counts(x))))
-        arguments = (program, x)
-    else:
-        run, arguments = jax.jit(lambda variables, x: decoder.apply(variables, x)), (variables, x)
-    run(*arguments).block_until_ready()
-    seconds = []
-    for _ in range(n):
-        start = time.perf_counter()
-        run(*arguments).block_until_ready()
-        seconds.append(time.perf_counter() - start)
-    p50, p99 = np.percentile(seconds, [50, 99])
-    return Latency(float(p50), float(p99), n)
+        return lambda: run(program, x).block_until_ready()
+    run = jax.jit(lambda variables, x: decoder.apply(variables, x))
+    return lambda: run(variables, x).block_until_ready()

@@ -9,7 +9,8 @@ import pytest
 from scipy.special import log_softmax, softmax
 from scipy.stats import entropy
 
-from neurodrift.adaptation.compression.cost import latency, multiply_accumulates, n_bytes, stored
+from neurodrift.adaptation.compression import cost
+from neurodrift.adaptation.compression.cost import in_turns, latencies, multiply_accumulates, n_bytes, stored
 from neurodrift.adaptation.compression.distillation import distil, distillation_loss
 from neurodrift.adaptation.compression.int8 import Int8EEGNet, Ranges
 from neurodrift.adaptation.compression.pruning import Pruned, magnitude_masks, prune
@@ -157,10 +158,52 @@ def test_multiply_accumulates_by_hand(variables):
         multiply_accumulates(CSPLDA.create(4, 100))
 
 
-def test_latency_is_of_single_predictions(variables):
-    found = latency(NET, variables, trials().x[0], n=20)
-    assert 0 < found.p50 <= found.p99
-    assert found.n == 20
+class Machine:
+    """A clock, and programs that take it ``cost`` seconds more for every run there was before."""
+
+    def __init__(self, growth):
+        self.now, self.n_runs, self.growth, self.turns = 0.0, 0, growth, []
+
+    def perf_counter(self):
+        return self.now
+
+    def program(self, name, cost):
+        def run():
+            self.turns.append(name)
+            self.now += cost + self.growth * self.n_runs
+            self.n_runs += 1
+
+        return run
+
+
+def test_programs_take_turns_and_each_begins_a_round(monkeypatch):
+    machine = Machine(0.0)
+    monkeypatch.setattr(cost, "time", machine)
+    found = in_turns({name: machine.program(name, i + 1.0) for i, name in enumerate("abc")}, 4, 2)
+    assert "".join(machine.turns) == "aabbcc" + "bbccaa" + "ccaabb" + "aabbcc"
+    assert found["b"] == (2.0, 2.0, 2.0, 4, 2)
+
+
+def test_what_a_machine_does_beside_tells_no_two_equal_programs_apart(monkeypatch):
+    """One that gets slower by a hundredth of a run at every run; timed one after the other, the second program is
+    slower by as much as the ranges are wide, and they do not overlap."""
+    machine = Machine(0.01)
+    monkeypatch.setattr(cost, "time", machine)
+    found = in_turns({name: machine.program(name, 1.0) for name in "ab"}, 6, 5)
+    # the middle run of turn 1 to 12; a has the first of rounds 1, 3, 5, the second of 2, 4, 6
+    middle = 1.0 + 0.01 * (2 + 5 * np.arange(12))
+    for name, turns in (("a", [0, 3, 4, 7, 8, 11]), ("b", [1, 2, 5, 6, 9, 10])):
+        mine = middle[turns]
+        assert found[name][:3] == pytest.approx((np.median(mine), mine[0], mine[-1]))
+    assert abs(found["a"].p50 - found["b"].p50) < 0.1 * (found["a"].hi - found["a"].lo)
+
+
+def test_latencies_are_of_every_kind_of_decoder(variables):
+    masks = magnitude_masks(variables.params, 0.5, "layer")
+    decoders = {"floats": NET, "8 bits": int8_of(NET), "pruned": Pruned(net=NET, masks=masks)}
+    found = latencies({name: (net, variables) for name, net in decoders.items()}, trials().x[0], n_rounds=3, n=5)
+    assert list(found) == list(decoders)
+    assert all(0 < one.lo <= one.p50 <= one.hi and (one.n_rounds, one.n) == (3, 5) for one in found.values())
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,7 @@ def test_the_page_of_compression_compares_people_and_says_what_is_settled(made):
         "teacher, float32": 0.0, "student trained alone, float32": 0.02, "student distilled, float32": 0.01,
         "student distilled, int8": 0.01,
     }  # fmt: skip
-    row = {"macs": {"all": 10}, "latency": {"p50": 1e-3, "p99": 2e-3}}
+    row = {"macs": {"all": 10}, "latency": {"p50": 1e-3, "lo": 0.9e-3, "hi": 2e-3, "n_rounds": 5, "n": 10}}
     rows = {
         title: row
         | {
@@ -172,3 +172,26 @@ def test_the_page_of_compression_compares_people_and_says_what_is_settled(made):
     assert "(+5.0 [" in text.split("## Online")[1]
     rows["student distilled, int8"]["plain"] = right(0.02, 3)
     assert "**not settled**" in compression.page(compression.summarised(found), (4, 12))
+
+
+def test_latencies_whose_ranges_overlap_are_not_told_apart_and_are_written_anew_alone(made):
+    compression = made["implant_compression"]
+    ends = {
+        "teacher, float32": (1.0, 0.8, 1.2), "student distilled, float32": (0.6, 0.5, 0.79),
+        "student distilled, int8": (0.6, 0.5, 0.81), "teacher, int8": (1.3, 1.21, 1.4),
+    }  # fmt: skip
+    times = {
+        title: {"p50": 1e-3 * p50, "lo": 1e-3 * lo, "hi": 1e-3 * hi, "n_rounds": 7, "n": 50}
+        for title, (p50, lo, hi) in ends.items()
+    }
+    section = compression.latency_section(times)
+    assert "| teacher, float32 | 1.000 [0.800, 1.200] |  |" in section
+    assert "| student distilled, float32 | 0.600 [0.500, 0.790] | faster |" in section
+    assert "| student distilled, int8 | 0.600 [0.500, 0.810] | not told apart |" in section
+    assert "| teacher, int8 | 1.300 [1.210, 1.400] | slower |" in section
+    assert "turns of 50 predictions, one at a time, over 7 rounds" in section
+    before, after = "# Page\n\n| teacher, float32 | 79.9 |\n\n", "\n## Online\n\n| teacher, float32 | 61.4 |\n"
+    slow = {title: found | {"p50": 1.0} for title, found in times.items()}
+    assert compression.renewed(before + compression.latency_section(slow) + after, section) == before + section + after
+    with pytest.raises(SystemExit, match="0 sections"):
+        compression.renewed(before + after, section)
