@@ -1,10 +1,12 @@
 """Run the scenarios and write the result pages from what they find.
 
-    python docs/make_results.py                      # everything: an hour or so on two cores
+    python docs/make_results.py                      # everything below: an hour or so on two cores
     python docs/make_results.py --only mi_cap_shift
     python docs/make_results.py --quick              # to see that it works; says so on the pages
 
-Runs are kept in ``--runs`` and resumed, so a second call writes the pages from what is finished already.
+Runs are kept in ``--runs`` and resumed, so a second call writes the pages from what is finished already. Transfers
+(their pages are of several runs, some on recordings) and the pages of ``STANDALONE`` are left out: each names the
+commands that make it.
 """
 
 import argparse
@@ -38,6 +40,7 @@ from neurodrift.scenarios.cli.main import main as neurodrift
 from neurodrift.scenarios.infos import INFOS
 from neurodrift.scenarios.report.text import COLUMNS, UNDEFINED, number
 from neurodrift.scenarios.tables import markdown_table
+from neurodrift.scenarios.transfer.infos import TRANSFERS
 
 HERE = Path(__file__).parent / "results"
 TUTORIAL = HERE / "tutorial_command.txt"
@@ -53,8 +56,9 @@ REFERENCE = {
     "scratch20": {0: 62, 1: 62, 2: 66, 3: 66, 4: 64},
 }
 
-# Pages that a benchmark writes by its own --page.
+# Pages that programs of their own write; each names its commands. So do those of transfers, of several runs each.
 STANDALONE = ("compression", "federated", "domain_invariance", "few_trials")
+TRANSFER_NAMES = tuple(info.name for info in TRANSFERS)
 
 # What we set out to reach on two cores: of the ratio where it starts with x, of our figure otherwise.
 GOALS = {
@@ -95,7 +99,8 @@ average; {UNDEFINED} not defined, the reason is in `results.json`."""
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = [*INFOS, *TRAININGS, RECALIBRATION, GUARD, "tutorial", "benchmarks", "validation", "gallery"]
+    scenarios = [name for name in INFOS if name not in TRANSFER_NAMES]
+    parts = [*scenarios, *TRAININGS, RECALIBRATION, GUARD, "tutorial", "benchmarks", "validation", "gallery"]
     parser.add_argument(
         "--only",
         default=",".join(parts),
@@ -114,6 +119,8 @@ def main() -> None:
     )
     chosen = parser.parse_args()
     for name in chosen.only.split(","):
+        if name not in (*parts, EEGMMIDB):
+            raise SystemExit(f"this program makes no page {name!r}; it makes {', '.join(parts)} and {EEGMMIDB}")
         if name == "tutorial":
             tutorial()
             continue
@@ -261,10 +268,6 @@ def page(results: Mapping[str, Any]) -> str:
     """The Markdown page of one run."""
     if results["scenario"] in INTRACORTICAL:
         return intracortical(results, HERE)
-    if "transfers" in results:
-        from transfer_page import transfer  # beside this file
-
-        return transfer([results], HERE)
     if results["kind"] == "closed":
         from closed_page import closed  # beside this file
 
@@ -374,8 +377,10 @@ def index() -> str:
     return f"""\
 # Results
 
-What the scenarios find with their default settings, written by one command, `python docs/make_results.py`, from the
-`results.json` of the runs. Simulated results are labelled simulated; none of this is evidence about patients.
+What the scenarios find with their default settings: `python docs/make_results.py` runs them and writes the pages from
+their `results.json`, of {MONKEY} and {EEGMMIDB} only with `--data`. The pages of transfers,
+{", ".join(STANDALONE[:-1])} and {STANDALONE[-1]} are made by other commands,
+which each page names. Simulated results are labelled simulated; none of this is evidence about patients.
 
 ```{{toctree}}
 {listed}

@@ -263,9 +263,9 @@ def test_the_checkpoint_of_the_how_to_decides_in_8_bits_as_it_did_in_floats(exam
     accuracy, size = made["accuracy"], made["size"]
     assert accuracy["checkpoint"] > 0.6  # chance is .5, the card says .75; 160 trials have an error of .04
     assert abs(accuracy["8 bits"] - accuracy["checkpoint"]) < 0.05
-    # 4 bytes a number in floats; what is smaller is a byte a weight, and the file has a header beside
+    # 4 bytes a number in floats; what is smaller is a byte a weight
     assert size["checkpoint"] == sum(4 * a.size for a in jax.tree.leaves(made["found"].variables[1:]))
-    assert size["8 bits"] < size["checkpoint"] / 2 < (tmp_path / "int8.safetensors").stat().st_size
+    assert size["8 bits"] < size["checkpoint"] / 2
     assert made["told"]["ch_names"] == list(made["found"].card.ch_names)
 
 
@@ -373,3 +373,22 @@ def test_the_pretraining_of_the_how_to_learns(examples):
 def test_every_scenario_has_its_place_in_the_readme():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert [name for name in INFOS if f"`{name}`" not in readme] == []
+
+
+def test_pages_of_several_runs_are_never_made_of_one(monkeypatch, tmp_path):
+    """By default every scenario is run but the transfers, and a transfer that is asked for is refused."""
+    made = _load(ROOT / "docs/make_results.py")
+    for path in (ROOT / "docs/results").glob("*.md"):
+        (tmp_path / path.name).write_text("untouched")
+    monkeypatch.setattr(made, "HERE", tmp_path)
+    asked = []
+    monkeypatch.setattr(made, "neurodrift", lambda words: asked.append(words[1]) or 1)
+    monkeypatch.setattr(sys, "argv", ["make_results.py", "--only", "transfer_sleep"])
+    with pytest.raises(SystemExit, match="makes no page 'transfer_sleep'"):
+        made.main()
+    for name in INFOS:
+        monkeypatch.setattr(sys, "argv", ["make_results.py", "--only", name, "--data", "recordings"])
+        with pytest.raises(SystemExit):
+            made.main()
+    assert asked == [name for name in INFOS if not name.startswith("transfer_")]
+    assert {path.read_text() for path in tmp_path.glob("*.md")} == {"untouched"}
