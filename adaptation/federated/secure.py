@@ -151,7 +151,8 @@ def opened(received: dict[int, np.ndarray], publics: dict[int, int], threshold: 
     stayed, lost = sorted(received), sorted(set(publics) - set(received))
     if len(stayed) < threshold:
         raise InputError(
-            f"only {len(stayed)} of {len(publics)} sites are left for a secure sum; wanted {threshold}: ask all again"
+            f"only {len(stayed)} of {len(publics)} sites are left for a secure sum; wanted {threshold}: ask all again, "
+            "and clip updates if they are too large to be summed"
         )
     return decode(unmask(received, reveal(stayed[:threshold], stayed, lost), publics))
 

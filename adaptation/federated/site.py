@@ -1,5 +1,6 @@
 """A site: trials that nobody outside it reads, and what it answers when it is asked to train."""
 
+import contextlib
 import dataclasses
 import functools
 import weakref
@@ -171,14 +172,18 @@ class Cohort:
         key: Array,
         clip: float | None,
     ) -> Masked:
-        """As :meth:`updates`, each masked by its own site: all that a coordinator is given of a secure sum."""
+        """As :meth:`updates`, each masked by its own site: all that a coordinator is given of a secure sum.
+
+        A site drops out whose update cannot be encoded, being not finite or too large for a sum.
+        """
         updates = self.updates(decoder, variables, training, share, chosen, key, clip)
         parties = [Party(place, len(chosen), quorum(len(chosen))) for place in range(len(chosen))]
         publics = exchange(parties)
         vectors = {}
         for i, party, (delta, n) in zip(chosen, parties, updates):
             _HELD[self.sites[i]].party = party
-            vectors[party.number] = party.masked(np.append(n * delta.astype(np.float64), n))
+            with contextlib.suppress(InputError):
+                vectors[party.number] = party.masked(np.append(n * delta.astype(np.float64), n))
         return Masked(publics, vectors)
 
     def reveal(

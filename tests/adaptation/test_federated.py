@@ -251,6 +251,18 @@ def test_a_secure_sum_goes_on_without_a_site_that_drops_out_and_refuses_to_witho
         federate(Lossy(cohort(), 1, 2), Toy(), start(), STEP, federation, jax.random.key(0))
 
 
+@pytest.mark.parametrize("tamper", [not_a_number(), scaled(1e12)])
+def test_a_site_that_cannot_encode_its_update_for_a_secure_sum_drops_out_and_is_named(tamper):
+    federation = Federation(n_rounds=2, n_clients=4, secure=True, clip=1.0)
+    variables, rounds = finish(cohort(S1=tamper), federation, STEP)
+    assert [told.refused for told in rounds] == [{"S1": "dropped out"}] * 2
+    left = Cohort([cohort().sites[i] for i in (0, 2, 3)])
+    expected, _ = finish(left, dataclasses.replace(federation, n_clients=3), STEP)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), variables, expected)
+    with pytest.raises(InputError, match="only 2 of 4 sites are left"):
+        finish(cohort(S1=tamper, S2=tamper), federation, STEP)
+
+
 def test_a_site_aligns_each_person_and_leaves_out_trials_that_are_not_finite():
     x = (
         np.random.default_rng(0).normal(size=(2, 30, 2, 8)).astype(np.float32)
