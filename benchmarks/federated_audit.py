@@ -74,10 +74,11 @@ def fedavg(n_rounds: int, n_epochs: int) -> Plan:
 
 
 def shared_out(inside: Trials) -> Cohort:
-    """Ten sites of people x (n_people, n_trials, ...), who are aligned already."""
+    """Ten sites of people x (n_people, n_trials, ...), who are aligned already; runs can be repeated."""
     parts = np.split(np.arange(inside.y.shape[0]), N_SITES)
     return Cohort([
-        Site(f"site {i}", jax.tree.map(lambda a, p=people: a[p], inside), align=False) for i, people in enumerate(parts)
+        Site(f"site {i}", jax.tree.map(lambda a, p=people: a[p], inside), align=False, secret=0)
+        for i, people in enumerate(parts)
     ])  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """What a site does with the decoder it is sent: a few epochs of SGD on its own trials, sharpness-aware or not."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +23,7 @@ class LocalTraining:
     they are, for decoders whose norms hold one value a window. ``n_steps`` > 0: only so many steps a round.
     """
 
+    private: ClassVar[bool] = False
     n_epochs: int = static(default=2)
     batch_size: int = static(default=32)
     n_steps: int = static(default=0)

@@ -1,6 +1,6 @@
 """Local training under differential privacy: what a site sends tells little of any one trial (DP-SGD, Abadi 2016)."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -25,10 +25,14 @@ class PrivateTraining:
     A step goes along (sum of the trials' gradients, each shortened to norm ``clip``, + noise · clip · N(0, I)) / (rate
     · n_trials). Norms use their stored statistics, which stay as they came: a batch's own would tie trials together.
     So start from statistics that owe nothing to the sites' trials, and share "params". What is not covered: the
-    alignment, made of all of a person's windows before they get here, and how many trials a site has. Noise comes from
-    JAX's generator, which is good statistics and no cryptography.
+    alignment, made of all of a person's windows before they get here, and how many trials a site has.
+
+    Epsilon holds against whoever sees what a site sends and is sent, the coordinator and the other sites among them, as
+    draws and noise come of a key that stays at the site (:class:`Site`); not against one who knows that key. Numbers
+    come from JAX's generator, which is good statistics and no cryptography.
     """
 
+    private: ClassVar[bool] = True
     n_steps: int = static(default=10)
     rate: float = static(default=0.1)
     clip: float = 1.0

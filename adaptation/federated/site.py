@@ -3,9 +3,10 @@
 import contextlib
 import dataclasses
 import functools
+import secrets
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -19,12 +20,16 @@ from ..transfer.domains import align_people
 from .secure import Party, exchange, quorum
 from .shared import joined, split, unravel, vector
 
+SECRET_BITS = 64  # of a site's own in a key
+
 Tamper = Callable[[Array, Array], Array]
 """(update (n_shared,), what was sent the round before) -> what is sent instead by a hostile or broken site."""
 
 
 class Training(Protocol):
-    """What sites do in a round."""
+    """What sites do in a round. private: a coordinator that knew its draws would undo it, so its key is secret."""
+
+    private: ClassVar[bool]
 
     def train(self, decoder: Decoder, variables: Variables, trials: Trials, key: Array) -> Variables: ...
 
@@ -48,6 +53,7 @@ class Masked(NamedTuple):
 class _Held:
     trials: Trials
     tamper: Tamper | None
+    secret: int | None
     sent: np.ndarray | None = None  # the round before, by a site that tampers
     party: Party | None = None  # of the sum under way
 
@@ -63,17 +69,27 @@ class Site:
     covariance unless ``align`` is False. The object shows its name and how many trials it has. It cannot be pickled or
     copied. This keeps a coordinator's code honest within one process; it is no wall against code that means harm, which
     another process on another machine would be.
+
+    Private training mixes the key that the coordinator sends with 64 bits of the site's own, drawn anew in each round
+    from the operating system. ``secret``: these bits, for a simulation that is to be repeated. Epsilon then does not
+    hold against one who knows them; 0 leaves the coordinator's key as it is.
     """
 
     __slots__ = ("__weakref__", "_name", "_stays", "n_trials")
 
-    def __init__(self, name: str, people: Trials, *, align: bool = True, tamper: Tamper | None = None) -> None:
+    def __init__(
+        self, name: str, people: Trials, *, align: bool = True, tamper: Tamper | None = None, secret: int | None = None
+    ) -> None:
         if people.x.ndim == 3:
             people = jax.tree.map(lambda a: a[None], people)
         if people.x.ndim != 4 or people.y.shape != people.x.shape[:2] or people.weight.shape != people.y.shape:
             raise InputError(
                 f"site {name} got x {people.x.shape}, y {people.y.shape} and weight {people.weight.shape}; wanted x "
                 "(n_people, n_trials, n_channels, n_times), y and weight (n_people, n_trials)"
+            )
+        if secret is not None and not 0 <= secret < 2**SECRET_BITS:
+            raise InputError(
+                f"site {name} got the secret {secret}; wanted 0 to 2^{SECRET_BITS} - 1, or None to draw it"
             )
         finite = jnp.isfinite(people.x).all(axis=(2, 3))
         people = Trials(jnp.where(finite[..., None, None], people.x, 0.0), people.y, people.weight * finite)
@@ -84,7 +100,7 @@ class Site:
         self._stays: Any = None
         if self.n_trials == 0:
             raise InputError(f"site {name} has no usable trial; leave it out or check its recordings")
-        _HELD[self] = _Held(trials, tamper)
+        _HELD[self] = _Held(trials, tamper, secret)
 
     @property
     def name(self) -> str:
@@ -150,6 +166,7 @@ class Cohort:
         starts = [site.personal(variables) for site in sites]
         keys = jax.vmap(lambda i: stream_key(key, "site", i))(jnp.asarray(chosen))
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *starts)
+        keys = _hidden(keys, [h.secret for h in held]) if training.private else keys
         after = _train(training, decoder, stacked, trials, keys)
         deltas, stays = _outcome(share, stacked, after)
         out = []
@@ -198,6 +215,14 @@ class Cohort:
                 raise InputError(f"site {site.name} was asked for shares of no sum; ask for masked updates first")
             out[place] = party.reveal(stayed, lost)
         return out
+
+
+def _hidden(keys: Array, given: Sequence[int | None]) -> Array:
+    """Keys (n_sites,), the last 64 bits of each XORed with a site's own: ``given``, or drawn here."""
+    own = [secrets.randbits(SECRET_BITS) if secret is None else secret for secret in given]
+    data = np.array(jax.random.key_data(keys))
+    data[:, -2:] ^= np.array([(secret >> 32, secret % 2**32) for secret in own], np.uint32)
+    return jax.random.wrap_key_data(jnp.asarray(data), impl=jax.random.key_impl(keys))
 
 
 def _shortened(delta: np.ndarray, clip: float | None) -> np.ndarray:

@@ -326,7 +326,7 @@ def test_sites_of_unequal_size_answer_side_by_side_as_each_does_alone(training):
     """Sites of five, two and one batches, and of less than one; and a site whose trials are not all usable."""
     holes = people(4)
     trials = [*(people(i, n) for i, n in enumerate((80, 40, 17, 9))), holes._replace(x=holes.x.at[3:20:2].set(jnp.nan))]
-    sites = [Site(f"S{i}", t, align=False) for i, t in enumerate(trials)]
+    sites = [Site(f"S{i}", t, align=False, secret=7 + i) for i, t in enumerate(trials)]
     together = Cohort(sites).updates(Batched(), start(), training, "all", range(5), jax.random.key(5))
     assert [u.n_trials for u in together] == [80, 40, 17, 9, 31]
     for i, site in enumerate(sites):
@@ -578,6 +578,7 @@ def test_no_screening_sees_colluding_sites_and_robust_rules_bear_them(attack):
         (lambda: Cohort([cohort(1).sites[0], cohort(1).sites[0]]), "same name"),
         (lambda: Site("A", people(0)._replace(weight=jnp.zeros(40))), "no usable trial"),
         (lambda: Site("A", people(0)._replace(y=jnp.zeros(3))), "wanted x"),
+        (lambda: Site("A", people(0), secret=-1), "wanted 0 to 2"),
         (lambda: finish(cohort(2), Federation(n_clients=3)), "draw fewer"),
         (lambda: aggregate("mode", jnp.zeros((2, 3)), jnp.ones(2, bool), jnp.ones(2)), "'mode'"),
     ],

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.flatten_util import ravel_pytree
 from scipy.integrate import quad
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
@@ -16,6 +17,7 @@ from neurodrift.adaptation.federated.accountant import epsilon, noise_for, renyi
 from neurodrift.adaptation.federated.audit import auc, auc_interval, confidence, likelihood_ratio
 from neurodrift.adaptation.federated.private import room, spent
 from neurodrift.sim.errors import InputError
+from neurodrift.sim.keys import stream_key
 
 from .toy import Toy, calibration, sure
 
@@ -175,6 +177,41 @@ def test_room_is_the_least_that_is_passed_once_in_a_million_million_steps(n_tria
         return sum(math.comb(n_trials, j) * rate**j * (1 - rate) ** (n_trials - j) for j in range(k + 1, n_trials + 1))
 
     assert beyond(room(n_trials, rate)) <= 1e-12 < beyond(room(n_trials, rate) - 1)
+
+
+def without_its_noise(site, key):
+    """How far from the sum of clipped gradients a coordinator stays who takes the noise that its own key gives off the
+    update that the site answers with, in deviations of that noise."""
+    training = PrivateTraining(n_steps=1, rate=1.0, noise=3.0, clip=0.5, learning_rate=1.0)
+    before = Toy().init(jax.random.key(3))
+    sent = site.update(Toy(), before, training, "params", key)
+    flat, _ = ravel_pytree(before.params)
+    noise = 3.0 * 0.5 * jax.random.normal(stream_key(stream_key(key, "site", 0), "noise", 0), flat.shape)
+    each = gradients(people(0))
+    clipped = each * np.minimum(1.0, 0.5 / np.linalg.norm(each, axis=1))[:, None]
+    return np.linalg.norm(-sent.delta * sent.n_trials - noise - clipped.sum(0)) / (3.0 * 0.5)
+
+
+def test_a_coordinator_cannot_take_the_noise_away_again():
+    key = jax.random.key(8)
+    # it could if the site added nothing of its own
+    assert without_its_noise(Site("A", people(0), align=False, secret=0), key) < 1e-4
+    # the difference of two draws of ten numbers: its square is twice a chi-square, below .01 once in 10^15
+    for secret in (None, 1, 2**63):
+        assert without_its_noise(Site("A", people(0), align=False, secret=secret), key) > 0.1
+
+
+def test_a_site_asked_twice_with_one_key_gives_other_noise_and_the_same_with_a_secret_that_it_was_given():
+    training = PrivateTraining(n_steps=2, rate=0.5, noise=1.0)
+
+    def asked(**options):
+        site = Site("A", people(0), align=False, **options)
+        return [site.update(Toy(), sure(), training, "params", jax.random.key(0)).delta for _ in range(2)]
+
+    first, second = asked()
+    assert np.abs(first - second).max() > 1e-3
+    np.testing.assert_array_equal(asked(secret=5), asked(secret=5))
+    assert np.abs(asked(secret=5)[0] - asked(secret=6)[0]).max() > 1e-3
 
 
 def test_the_ledger_counts_the_rounds_of_each_site():
