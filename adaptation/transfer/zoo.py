@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...sim.errors import InputError, unknown
-from .checkpoint import Checkpoint, load_checkpoint, read_card
+from .checkpoint import Checkpoint, files_of, load_checkpoint, read_card
 
 
 class ZooEntry(NamedTuple):
@@ -31,7 +31,7 @@ ZOO: Mapping[str, ZooEntry] = {
             "trials": 40,
             "epochs": 10,
             "rate": 3e-3,
-            "note": "74.1 % of the 16 people on whom eegnet-mi-virtual has 74.8 %: no better",
+            "note": "its accuracy is of the same 16 people as eegnet-mi-virtual's: compare them",
         },
     ),
     "eegnet-mi-anil": ZooEntry(
@@ -42,7 +42,7 @@ ZOO: Mapping[str, ZooEntry] = {
             "start": "eegnet-mi-virtual",
             "people": 128,
             "epochs": 2,
-            "note": "after ANIL's steps on 10 trials 72.9 % where eegnet-mi-virtual has 71.5 %; frozen no better",
+            "note": "accuracy: frozen, of the same 16 people as eegnet-mi-virtual's; accuracy_after_10: ANIL's steps",
         },
     ),
     "tangent-mi-virtual": ZooEntry(
@@ -51,7 +51,7 @@ ZOO: Mapping[str, ZooEntry] = {
             "decoder": "tangent_lr",
             "people": 64,
             "trials": 40,
-            "note": "72.5 % of the 16 people on whom eegnet-mi-virtual has 74.8 %: worse, but no network",
+            "note": "no network; its accuracy is of the same 16 people as eegnet-mi-virtual's: compare them",
         },
     ),
 }
@@ -84,5 +84,4 @@ def find_checkpoint(name: str) -> Checkpoint:
 
 def weights_of(name: str) -> Path:
     """The file of the weights of a checkpoint, by its name in the zoo or by its path."""
-    path = zoo_path(name) if name in ZOO else Path(name).expanduser()
-    return path if path.suffix == ".safetensors" else path.with_name(path.name + ".safetensors")
+    return files_of(zoo_path(name) if name in ZOO else name)[0]

@@ -56,7 +56,7 @@ def execute(options: Options) -> int:
         raise InputError(f"--tmin {options.tmin:g} --tmax {options.tmax:g}: wanted tmin before tmax, in seconds")
     files = [name for name in sources_of(options.file) if not re.fullmatch(r"(simulated|embedded|eegbci):.*", name)]
     missing = [name for name in files if not Path(name).exists()]
-    if missing or not options.file:
+    if missing:
         raise InputError(f"there is no file {', '.join(missing)}")
     if files and options.events is None:
         raise InputError("--events is missing: say which annotation begins a trial of which class, T1=left,T2=right")

@@ -52,7 +52,7 @@ class Options:
     out: Folder = None
     """NAME of the checkpoint (default: checkpoints/DECODER-STRATEGY-SEED)"""
     zoo: Flag = False
-    """make the checkpoints that the package ships again, into the folder --out"""
+    """make the checkpoints that the package ships again, into the folder --out; with --json and nothing else"""
     quick: Flag = False
     """4 people of 20 trials and 2 epochs where no others are given: to see it work"""
     json: Flag = False
@@ -70,10 +70,17 @@ def execute(options: Options) -> int:
 
     prepare()
     from ...adaptation.transfer.zoo import ZOO
+    from ...sim.errors import InputError
     from ...sim.recordings import sources_of
     from ..pretraining import Recipe, default_out
 
     if options.zoo:
+        others = [f.name for f in dataclasses.fields(Options) if f.name not in ("zoo", "out", "json")]
+        given = [f"--{name}" for name in others if getattr(options, name) != getattr(Options(), name)]
+        if given:
+            raise InputError(
+                f"--zoo makes the package's checkpoints, each by its own recipe: leave out {', '.join(given)}, or --zoo"
+            )
         folder = options.out or Path("checkpoints")
         made = (_make(Recipe(**entry.recipe), folder / name, options.json) for name, entry in ZOO.items())
         return next((status for status in made if status != OK), OK)
@@ -84,7 +91,7 @@ def execute(options: Options) -> int:
     }
     recipe = Recipe(
         decoder=options.decoder, strategy=options.strategy, weight=options.weight, seed=options.seed, rate=options.rate,
-        data=sources_of(options.data) if options.data else (), events=options.events, start=options.start,
+        data=() if options.data is None else sources_of(options.data), events=options.events, start=options.start,
         note=NO_RESULT if options.quick else "", **sizes,
     )  # fmt: skip
     return _make(recipe, options.out or default_out(recipe), options.json)

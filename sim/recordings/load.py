@@ -12,10 +12,12 @@ from .read import read_recording
 
 
 def sources_of(text: str) -> tuple[str, ...]:
-    """The recordings of "eegbci:7,eegbci:49" or of several files; a file whose name has a comma is one."""
-    if Path(text).expanduser().exists():
-        return (text,)
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+    """The recordings of "eegbci:7,eegbci:49" or of several files, one at least; a file whose name has a comma is
+    one."""
+    found = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not found:
+        raise InputError(f"'{text}' names no recording: wanted one, or several with commas, as in eegbci:7,eegbci:49")
+    return (text,) if Path(text).expanduser().exists() else found
 
 
 def load(spec: str, events: Mapping[str, str] | Sequence[str] | str | None = None, **options: Any) -> Recording:

@@ -261,6 +261,7 @@ def test_a_user_whose_events_are_swapped_is_asked(tmp_path, capsys):
     ("words", "said"),
     [
         (["missing.edf", "--start", "x"], "there is no file missing.edf"),
+        ([",", "--start", "x"], "',' names no recording"),
         (["simulated:x", "--start", "CHECKPOINT"], "names no simulated person"),
         (["--start", "CHECKPOINT", "--trials", "5"], "--trials is 5: wanted 10 or 20"),
         (["--start", "CHECKPOINT", "--layers", "some"], "--layers is 'some': wanted one of decay"),

@@ -1,6 +1,7 @@
 """Runs that start from a checkpoint, what ``neurodrift pretrain`` refuses, and what the zoo holds."""
 
 import dataclasses
+import re
 from pathlib import Path
 
 import jax
@@ -87,6 +88,14 @@ def test_a_checkpoint_for_other_windows_is_refused_before_anything_is_computed(t
     path, _, _ = checkpoint(tmp_path, **facts)
     with pytest.raises(InputError, match=said):
         SCENARIOS["mi_cap_shift"].plan(configured(path, decoder))
+
+
+@pytest.mark.parametrize("name", ["net", "net.json", "net.safetensors"])
+def test_a_start_is_called_by_any_of_its_names(name, tmp_path, monkeypatch):
+    path, decoder, _ = checkpoint(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert checkpoint_for(name, "eegnet").decoder == decoder
+    assert weights_of(str(tmp_path / name)) == Path(path)
 
 
 @pytest.mark.parametrize("data", [None, "nowhere"])
@@ -292,6 +301,10 @@ def test_a_configuration_without_a_checkpoint_is_written_as_ever():
         (["--start", "nosuch"], "the package has eegnet-mi-virtual"),
         (["--data", "embedded:eegmmidb-S007," * 3], "has S007 more than once"),
         (["--data", "nosuch.edf"], "no file nosuch.edf"),
+        (["--data", ","], "',' names no recording: wanted one"),
+        (["--data", ""], "'' names no recording: wanted one"),
+        (["--zoo", "--people", "8", "--quick"], "leave out --people, --quick, or --zoo"),
+        (["--zoo", "--seed", "1", "--json"], "leave out --seed, or --zoo"),
         (["--data", __file__], "start a trial? Give --events T1=left,T2=right"),
         (["--data", "embedded:eegmmidb-S007"], "names 1 recordings: wanted 3 or more"),
     ],
@@ -434,6 +447,7 @@ def test_every_checkpoint_of_the_zoo_is_small_says_what_it_is_and_loads():
         recipe = pretraining.Recipe(**ZOO[name].recipe)
         assert found.card.command == command_line(recipe)  # of pretrain --zoo
         assert found.card.note == recipe.note
+        assert not re.search(r"\d ?%|\d\.\d", recipe.note)  # a note is no measurement: the card made anew has its own
         assert found.card.subjects == ()
         assert found.card.licence
         assert 0.6 < found.card.metrics["accuracy"] < 1.0  # of people not trained on
