@@ -14,14 +14,15 @@ from ..adaptation.meta import recalibrate
 from ..adaptation.transfer.discrepancy import between_people, features_of
 from ..adaptation.transfer.domains import align_people, euclidean_align
 from ..adaptation.trials import usable
-from .statistics import bootstrap, resample, weighted_mean
+from .statistics import mean_interval
 
 N_FEW = 10
 """Labelled trials of a new person that :func:`after_steps` lets a learner step on."""
 
 
 class Worth(NamedTuple):
-    """Of one measure on people who were not trained on: before training, after it, its interval over people after."""
+    """Of one measure on people who were not trained on: before training, after it, its interval (Student's) over people
+    after."""
 
     name: str
     before: float
@@ -47,7 +48,7 @@ def _accuracy(decoder: Decoder, variables: Variables, people: Trials) -> Array:
 def worth_of(decoder: Decoder, start: Variables, found: Variables, outside: Trials, network: bool) -> list[Worth]:
     """Accuracy before (of a network) and after, and how far apart people are in its features."""
     before, after = (accuracy_of(decoder, v, outside) for v in (start, found))
-    interval = bootstrap(weighted_mean(after), resample(len(after), 0))
+    interval = mean_interval(after, bounds=(0.0, 100.0))
     nan = float("nan")
     if not network:
         return [Worth("accuracy", nan, interval.value, interval.lo, interval.hi, "%")]
@@ -82,5 +83,5 @@ def after_steps(decoder: Decoder, learner: Any, start: Variables, found: Variabl
         return jax.lax.map(lambda both: one(*both), (few, later))
 
     before, after = (np.asarray(right(v), float) for v in (start, found))
-    interval = bootstrap(weighted_mean(after), resample(len(after), 0))
+    interval = mean_interval(after, bounds=(0.0, 100.0))
     return Worth(f"accuracy_after_{N_FEW}", float(before.mean()), interval.value, interval.lo, interval.hi, "%")

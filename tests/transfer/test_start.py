@@ -424,6 +424,19 @@ def test_a_card_keeps_fractions_and_only_numbers():
     assert worth.metrics_of(rows) == {"accuracy": 0.75, "mmd": 0.5}
 
 
+@pytest.mark.parametrize(
+    ("right", "ends"),
+    [
+        ([50.0, 60.0, 70.0], (60 - 4.3027 * 10 / 3**0.5, 60 + 4.3027 * 10 / 3**0.5)),  # Student's t of 2 degrees
+        ([60.0, 80.0], (0.0, 100.0)),  # of 1: 12.7062 standard errors of 10
+    ],
+)
+def test_the_interval_over_few_people_is_students(right, ends, monkeypatch):
+    monkeypatch.setattr(worth, "accuracy_of", lambda *_: np.asarray(right))
+    (row,) = worth.worth_of(None, None, None, None, False)
+    assert (row.lo, row.hi) == pytest.approx(ends, abs=1e-2)
+
+
 def test_what_fills_people_up_is_not_measured(monkeypatch):
     monkeypatch.setattr(worth, "accuracy_of", lambda *_: np.asarray([50.0, 60.0, 70.0]))
     monkeypatch.setattr(worth, "features_of", lambda decoder, variables, people: people.x[:, :, 0])
