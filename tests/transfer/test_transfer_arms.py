@@ -9,7 +9,6 @@ from neurodrift.adaptation.contract import Trials
 from neurodrift.adaptation.decoders.feature_net import FeatureNet
 from neurodrift.scenarios.transfer.alignments import Euclidean, Standardised, aligned, mean_moments, running
 from neurodrift.scenarios.transfer.arms import (
-    ARMS,
     Fitting,
     Person,
     balanced,
@@ -18,6 +17,7 @@ from neurodrift.scenarios.transfer.arms import (
     run_arms,
     tuned_as,
 )
+from neurodrift.scenarios.transfer.infos import ARMS
 from neurodrift.scenarios.transfer.measures import score
 from neurodrift.sim.errors import InputError
 
