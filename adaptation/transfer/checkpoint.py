@@ -117,6 +117,13 @@ def files_of(path: Path | str) -> tuple[Path, Path]:
     return base.with_name(base.name + ".safetensors"), base.with_name(base.name + ".json")
 
 
+def refuse_to_overwrite(path: Path | str) -> None:
+    """InputError where a file of the checkpoint at ``path`` is there."""
+    there = [file for file in files_of(path) if file.exists()]
+    if there:
+        raise InputError(f"{there[0]} is there already: name another with --out, or --overwrite it")
+
+
 def _read_card(facts: Path) -> tuple[Card, str]:
     try:
         found = json.loads(facts.read_bytes())

@@ -1,11 +1,13 @@
 """What the command line sets in its own process, and the library never does."""
 
+import _thread
 import os
 import signal
+import sys
 import threading
 from pathlib import Path
 
-_GRACE_SECONDS = 4.5
+_GRACE_SECONDS, _AGAIN_SECONDS = 4.5, 0.05
 SMALL_LOOPS = "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=4194304"
 
 
@@ -46,17 +48,35 @@ def prefer_small_loops() -> None:
 
 
 def hear_interrupts() -> None:
-    """Make the first Ctrl-C stop in good order within five seconds, and the second one at once."""
+    """Make the first Ctrl-C stop in good order within five seconds, and the second one at once.
+
+    One that comes while Python is in a callback of the garbage collector (JAX has one) cannot leave it: Python reports
+    it and goes on, so it is raised again outside.
+    """
     if threading.current_thread() is not threading.main_thread():
         return
+    report = sys.unraisablehook
 
-    def first(_signal: int, _frame: object) -> None:
+    def stop(_signal: int, _frame: object) -> None:
         signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+        raise KeyboardInterrupt
+
+    def first(number: int, frame: object) -> None:
         watchdog = threading.Timer(_GRACE_SECONDS, os._exit, args=(130,))
         watchdog.daemon = True
         watchdog.start()
-        raise KeyboardInterrupt
+        stop(number, frame)
 
+    def lost(what: "sys.UnraisableHookArgs") -> None:
+        if what.exc_type is not KeyboardInterrupt:
+            report(what)
+            return
+        signal.signal(signal.SIGINT, stop)
+        again = threading.Timer(_AGAIN_SECONDS, _thread.interrupt_main)
+        again.daemon = True
+        again.start()
+
+    sys.unraisablehook = lost
     signal.signal(signal.SIGINT, first)
 
 

@@ -51,8 +51,10 @@ class Options:
     """checkpoint to go on from, a name (neurodrift list) or a path (default: an untrained decoder)"""
     out: Folder = None
     """NAME of the checkpoint (default: checkpoints/DECODER-STRATEGY-SEED)"""
+    overwrite: Flag = False
+    """write over a checkpoint that is there"""
     zoo: Flag = False
-    """make the checkpoints that the package ships again, into the folder --out; with --json and nothing else"""
+    """make the checkpoints that the package ships again, into the folder --out; also --overwrite and --json"""
     quick: Flag = False
     """4 people of 20 trials and 2 epochs where no others are given: to see it work"""
     json: Flag = False
@@ -75,14 +77,14 @@ def execute(options: Options) -> int:
     from ..pretraining import Recipe, default_out
 
     if options.zoo:
-        others = [f.name for f in dataclasses.fields(Options) if f.name not in ("zoo", "out", "json")]
+        others = [f.name for f in dataclasses.fields(Options) if f.name not in ("zoo", "out", "overwrite", "json")]
         given = [f"--{name}" for name in others if getattr(options, name) != getattr(Options(), name)]
         if given:
             raise InputError(
                 f"--zoo makes the package's checkpoints, each by its own recipe: leave out {', '.join(given)}, or --zoo"
             )
         folder = options.out or Path("checkpoints")
-        made = (_make(Recipe(**entry.recipe), folder / name, options.json) for name, entry in ZOO.items())
+        made = (_make(Recipe(**entry.recipe), folder / name, options) for name, entry in ZOO.items())
         return next((status for status in made if status != OK), OK)
     asked = {"people": options.people, "trials": options.trials, "epochs": options.epochs}
     sizes: dict[str, Any] = {
@@ -94,12 +96,12 @@ def execute(options: Options) -> int:
         data=() if options.data is None else sources_of(options.data), events=options.events, start=options.start,
         note=NO_RESULT if options.quick else "", **sizes,
     )  # fmt: skip
-    return _make(recipe, options.out or default_out(recipe), options.json)
+    return _make(recipe, options.out or default_out(recipe), options)
 
 
-def _make(recipe: "Recipe", out: Path, as_json: bool) -> int:  # type: ignore[name-defined]  # noqa: F821
+def _make(recipe: "Recipe", out: Path, options: Options) -> int:  # type: ignore[name-defined]  # noqa: F821
     from ...adaptation import registry
-    from ...adaptation.transfer.checkpoint import save_checkpoint
+    from ...adaptation.transfer.checkpoint import refuse_to_overwrite, save_checkpoint
     from ...sim.errors import InputError
     from ..pretraining import make_checkpoint, parts_of
     from ..progress import duration
@@ -108,6 +110,8 @@ def _make(recipe: "Recipe", out: Path, as_json: bool) -> int:  # type: ignore[na
         out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot write to {out.parent} ({error.strerror}): choose another --out") from error
+    if not options.overwrite:
+        refuse_to_overwrite(out)
     recipe = dataclasses.replace(recipe, command=command_line(recipe))
     began, line = time.monotonic(), _Line()
     parts = parts_of(out, recipe)
@@ -125,7 +129,7 @@ def _make(recipe: "Recipe", out: Path, as_json: bool) -> int:  # type: ignore[na
         print(f"neurodrift: interrupted; {kept}", file=sys.stderr)
         return INTERRUPTED
     path = save_checkpoint(out, found.variables, found.card)
-    if as_json:
+    if options.json:
         import json
 
         print(json.dumps(found.card.to_json(), indent=1))
@@ -151,6 +155,9 @@ def _make(recipe: "Recipe", out: Path, as_json: bool) -> int:  # type: ignore[na
     if recipe.note == NO_RESULT:
         print(NO_RESULT)
         return OK
+    chance = 100.0 / len(found.card.class_names)
+    if any(row.name == "accuracy" and not row.lo > chance for row in worth):
+        print(f"not shown to be better than chance ({chance:.0f} %) on people that it was not trained on")
     start = f"--start {shlex.quote(str(path))}"
     fixed = registry.decoder(recipe.decoder).covariance_only  # no run starts from one: its decoder starts from nothing
     print(

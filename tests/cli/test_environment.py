@@ -1,6 +1,8 @@
 """What the command line sets for JAX, and what it leaves to the user."""
 
 import os
+import subprocess
+import sys
 
 from neurodrift.scenarios.cli.environment import SMALL_LOOPS, cache_folder, prefer_small_loops, use_compilation_cache
 
@@ -28,3 +30,29 @@ def test_compiled_code_is_kept_where_the_user_says_or_not_at_all(monkeypatch, tm
     use_compilation_cache()
     assert os.environ["JAX_COMPILATION_CACHE_DIR"] == "elsewhere"
     monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR")
+
+
+LOST = """
+import gc, os, signal, time
+from neurodrift.scenarios.cli.environment import hear_interrupts
+
+def callback(phase, info):
+    if phase == "stop" and waiting:
+        waiting.clear()
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.1)
+
+hear_interrupts()
+waiting = [True]
+gc.callbacks.append(callback)
+try:
+    gc.collect()
+    time.sleep(3)
+except KeyboardInterrupt:
+    print("heard")
+"""
+
+
+def test_an_interrupt_within_the_garbage_collector_is_heard_after_it():
+    done = subprocess.run([sys.executable, "-c", LOST], capture_output=True, text=True, timeout=60)
+    assert (done.stdout.strip(), done.stderr.strip(), done.returncode) == ("heard", "", 0)
