@@ -136,9 +136,9 @@ def _split(recording: Recording, calibration: int | None) -> Split:
     n_before = rest // 3
     if rest - n_before < LEAST_AFTER:
         raise InputError(
-            f"{recording.source} has {n} trials; {n_calibration} calibrate, which leaves {max(rest, 0)}, and at least "
-            "15 are needed after them: choose more events, a smaller --calibration, or join runs "
-            "(mne.concatenate_raws)"
+            f"{recording.source} has {n} trials{recording.lost}; {n_calibration} calibrate, which leaves "
+            f"{max(rest, 0)}, and at least 15 are needed after them: choose more events, a smaller --calibration, or "
+            "join runs (mne.concatenate_raws)"
         )
     counts = np.bincount(recording.y[:n_calibration], minlength=len(recording.class_names))
     if counts.min() < 2:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -97,6 +98,12 @@ class Recording:
         """(n_channels,) bool, False for the channels that are masked."""
         return np.array([name not in self.bad_channels for name in self.ch_names])
 
+    @property
+    def lost(self) -> str:
+        """What the notes say of trials left out and channels masked, in parentheses after a blank; else nothing."""
+        said = [note for note in self.notes if re.search(r"left out \d+ trial|masked \d+ channel", note)]
+        return f" ({'; '.join(said)})" if said else ""
+
     def select(self, index: np.ndarray) -> "Recording":
         """The trials of a boolean mask or an index array; sessions left without a trial go."""
         x, session = self.x[index], self.session[index]
@@ -152,7 +159,8 @@ class Recording:
 def concatenate(recordings: Sequence[Recording]) -> Recording:
     """Join recordings of one person in the order given, each keeping its sessions.
 
-    A channel that is masked in one is masked in all, so that a decoder meets one set of channels.
+    A channel that is masked in one is masked in all, so that a decoder meets one set of channels. Notes name the source
+    they are of where there are several.
     Raises InputError unless classes, channels, sampling rate and window agree.
     """
     if not recordings:
@@ -168,6 +176,8 @@ def concatenate(recordings: Sequence[Recording]) -> Recording:
     bad = tuple(name for name in first.ch_names if any(name in r.bad_channels for r in recordings))
     x = np.concatenate([r.x for r in recordings])
     x[:, [first.ch_names.index(name) for name in bad]] = 0.0
+    several = len({r.source for r in recordings}) > 1
+    notes = [f"{r.source}: {note}" if several else note for r in recordings for note in r.notes]
     offsets = np.cumsum([0, *(len(r.session_names) for r in recordings[:-1])])
     session = np.concatenate([r.session + k for r, k in zip(recordings, offsets)]).astype(np.int32)
     return dataclasses.replace(
@@ -182,7 +192,7 @@ def concatenate(recordings: Sequence[Recording]) -> Recording:
         n_samples=np.concatenate([r.n_samples for r in recordings]),
         source="; ".join(dict.fromkeys(r.source for r in recordings)),
         bad_channels=bad,
-        notes=tuple(dict.fromkeys(note for r in recordings for note in r.notes)),
+        notes=tuple(dict.fromkeys(notes)),
     )
 
 

@@ -60,19 +60,22 @@ def find_events(
     return sorted(set(events)), names
 
 
+def onsets_of(raw: Any) -> np.ndarray:
+    """(n_annotations,) float64 samples from the recording's first to where each annotation begins."""
+    return (np.asarray(raw.annotations.onset, float) - raw.first_time) * raw.info["sfreq"]
+
+
 def _from_annotations(raw: Any, wanted: dict[str, str]) -> tuple[dict[str, list[int]], list[str]]:
     descriptions = [str(text) for text in raw.annotations.description]
-    # MNE counts onsets from the first sample's time only where the annotations carry a date of their own.
-    first = raw.first_time if raw.annotations.orig_time is not None else 0.0
-    onsets = np.asarray(raw.annotations.onset, float) - first
+    onsets = onsets_of(raw)
     found: dict[str, list[int]] = {}
     for event in wanted:
         exact = [text for text in set(descriptions) if text == event]
         loose = [text for text in set(descriptions) if _bare(event) in (_bare(text), _bare(text.split("/")[-1]))]
         chosen = set(exact or loose)
-        times = [float(t) for t, text in zip(onsets, descriptions) if text in chosen and np.isfinite(t)]
-        if times:
-            found[event] = [round(t * raw.info["sfreq"]) for t in times]
+        samples = [round(float(t)) for t, text in zip(onsets, descriptions) if text in chosen and np.isfinite(t)]
+        if samples:
+            found[event] = samples
     return found, sorted(set(descriptions))
 
 

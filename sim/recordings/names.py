@@ -51,6 +51,11 @@ def match_names(names: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     return matched, others
 
 
+def counted(n: int, what: str) -> str:
+    """ "1 trial", "3 trials"."""
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
 def listing(words: Sequence[object], most: int = 8) -> str:
     """Words from a file for one line of a message: printable, clipped, not too many."""
     clean = ["".join(c if c.isprintable() else "?" for c in str(word)).strip()[:40] or "(empty)" for word in words]

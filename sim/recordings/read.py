@@ -14,7 +14,8 @@ from ..errors import InputError
 from .edf_header import EdfHeader, check_edf
 from .epochs import Recording
 from .events import Event, find_events, parse_events
-from .names import listing, match_names, standard_name
+from .marks import unmarked
+from .names import counted, listing, match_names, standard_name
 
 READERS = {
     ".edf": "read_raw_edf",
@@ -52,13 +53,15 @@ def read_recording(
 
     events: which events start a trial and the class they stand for, "T1=left,T2=right" or a mapping; names
         alone are their own class. Annotations are looked up first, then codes of the stimulus channel.
-    tmin, tmax: s relative to the event, tmin <= t < tmax; a trial that does not fit in the recording is left out
+    tmin, tmax: s relative to the event, tmin <= t < tmax; a trial that does not fit in the recording is left out, and
+        so is one that overlaps a BAD annotation or spans a join of runs
     min_sfreq: Hz; the default carries the 8-30 Hz band
     units: what one unit in the file really is, for files whose header calls microvolts volts ("uV")
 
     Of the EEG channels those with a name of the 10-05 system are kept, in the file's order. A channel that is
-    flat (below 0.1 uV peak to peak in at least half the trials) or has NaN, infinite or > 1 V samples is masked:
-    zeroed, listed in ``bad_channels`` and in ``notes``. Nothing of the header but names, rates and samples is kept.
+    flat (below 0.1 uV peak to peak in at least half the trials), marked bad in the file, or has NaN, infinite or > 1 V
+    samples is masked: zeroed, listed in ``bad_channels`` and in ``notes``; where such samples are in all the others at
+    once, that trial is left out instead. Nothing of the header but names, rates and samples is kept.
 
     Raises InputError, with one line, for everything that cannot be used.
     """
@@ -71,6 +74,8 @@ def read_recording(
     header = _check_file(path)
     notes = list(header.notes) if header else []
     raw, caught = _guarded(lambda: _open(path, header, stim_channel), path)
+    if any("invalid tag" in text.lower() for text in caught):
+        raise InputError(f"{path.name} seems truncated: it ends inside a block; copy it again from the source")
     if not (math.isfinite(raw.info["sfreq"]) and raw.info["sfreq"] >= min_sfreq):
         raise InputError(
             f"{path.name} is sampled at {raw.info['sfreq']:g} Hz; at least {min_sfreq:g} Hz is needed: "
@@ -81,19 +86,26 @@ def read_recording(
     matched, others = match_names(eeg)
     others += unread
     if others:
-        notes.append(f"left out {len(others)} channels with no 10-05 name or one that was taken: {listing(others)}")
+        n_others = counted(len(others), "channel")
+        notes.append(f"left out {n_others} with no 10-05 name or one that was taken: {listing(others)}")
     (found, names), more = _guarded(lambda: find_events(raw, wanted, stim_channel, path.name), path)
     caught += more
-    x, kept, more = _cut(raw, list(matched), found, tmin, tmax, path)
+    kept, first, n_times, left_out = _windows(raw, found, tmin, tmax, path)
+    x, more = _cut(raw, list(matched), kept, first, n_times, path)
     caught += more
-    if len(kept) < len(found):
-        notes.append(f"left out {len(found) - len(kept)} trials that reach past the recording")
     x *= UNITS[units]
     ch_names = tuple(matched.values())
-    x, bad = _mask(x, ch_names, path)
+    marked = np.array([name in raw.info["bads"] for name in matched])
+    whole = _whole(x, marked)
+    if not whole.all() and whole.any():
+        n_lost = counted(int((~whole).sum()), "trial")
+        left_out.append(f"left out {n_lost} with NaN, infinite or > 1 V samples in all channels")
+        x, kept = x[whole], [event for event, is_whole in zip(kept, whole) if is_whole]
+    notes += left_out
+    x, bad = _mask(x, ch_names, marked, path)
     _check_scale(x, np.array([name not in bad for name in ch_names]), path)
     if bad:
-        notes.append(f"masked {len(bad)} channels, flat or not finite: {', '.join(bad)}")
+        notes.append(f"masked {counted(len(bad), 'channel')}, flat, not finite or marked bad: {', '.join(bad)}")
     notes += _describe(caught)
     sfreq = float(raw.info["sfreq"])
     onset = np.array([event.sample for event in kept], np.float64) / sfreq
@@ -133,6 +145,10 @@ def _check_file(path: Path) -> EdfHeader | None:
 def _open(path: Path, header: EdfHeader | None, stim_channel: str | None) -> Any:
     import mne
 
+    if path.stem.endswith(("-epo", "_epo")):
+        raise InputError(
+            f"{path.name} holds Epochs by its name: wanted the continuous recording, a Raw that was saved as _raw.fif"
+        )
     options: dict[str, Any] = {"preload": False}
     if header is not None:
         options["exclude"] = _unread(header, stim_channel)
@@ -158,22 +174,39 @@ def _eeg_names(raw: Any, path: Path, stim_channel: str | None) -> list[str]:
     return names
 
 
-def _cut(
-    raw: Any, channels: list[str], events: list[Event], tmin: float, tmax: float, path: Path
-) -> tuple[np.ndarray, list[Event], list[str]]:
+def _windows(
+    raw: Any, events: list[Event], tmin: float, tmax: float, path: Path
+) -> tuple[list[Event], int, int, list[str]]:
+    """(events whose windows can be used, first sample of a window after its event, samples, what is left out)."""
     sfreq = raw.info["sfreq"]
     first, n_times = round(tmin * sfreq), round(tmax * sfreq) - round(tmin * sfreq)
     if n_times < 1:
         raise InputError(f"the window {tmin:g}..{tmax:g} s holds no sample at {sfreq:g} Hz; make it longer")
-    kept = [e for e in events if e.sample + first >= 0 and e.sample + first + n_times <= raw.n_times]
-    if not kept:
+    inside = [e for e in events if e.sample + first >= 0 and e.sample + first + n_times <= raw.n_times]
+    if not inside:
         raise InputError(
             f"none of the {len(events)} events of {path.name} leaves room for {tmin:g}..{tmax:g} s in its "
             f"{raw.n_times / sfreq:g} s; choose a shorter window"
         )
+    n_past = len(events) - len(inside)
+    kept, said = unmarked(raw, inside, first, n_times)
+    if not kept:
+        raise InputError(
+            f"no trial of {path.name} is left of {len(inside)}: {'; '.join(said)}; choose a shorter window, or take "
+            "marks away that do not hold"
+        )
+    past = [f"left out {counted(n_past, 'trial')} reaching past the recording"] if n_past else []
+    return kept, first, n_times, past + said
+
+
+def _cut(
+    raw: Any, channels: list[str], kept: list[Event], first: int, n_times: int, path: Path
+) -> tuple[np.ndarray, list[str]]:
+    """Samples (n_trials, n_channels, n_times) of the events' windows in the file's unit, and the reader's warnings."""
+    sfreq = raw.info["sfreq"]
     if len(kept) * len(channels) * n_times * 4 > MAX_BYTES:
         raise InputError(
-            f"{len(kept)} trials of {tmin:g}..{tmax:g} s exceed 4 GiB; choose fewer events or a shorter window"
+            f"{len(kept)} trials of {n_times / sfreq:g} s exceed 4 GiB; choose fewer events or a shorter window"
         )
     x = np.empty((len(kept), len(channels), n_times), np.float32)
     notes: list[str] = []
@@ -187,21 +220,47 @@ def _cut(
         with np.errstate(over="ignore", invalid="ignore"):
             x[trial] = data
         notes += caught
-    return x, kept, notes
+    return x, notes
 
 
-def _mask(x: np.ndarray, ch_names: tuple[str, ...], path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
+def _whole(x: np.ndarray, marked: np.ndarray) -> np.ndarray:
+    """(n_trials,) bool: some channel that is neither flat nor ``marked`` bad is whole in that trial."""
+    others = ~(marked | _flat(x))
+    return np.asarray(~_broken(x)[:, others].all(axis=1)) if others.any() else np.ones(len(x), bool)
+
+
+def _broken(x: np.ndarray) -> np.ndarray:
+    """(n_trials, n_channels) bool: NaN, infinite or > 1 V samples."""
     with np.errstate(invalid="ignore"):
-        broken = ~(np.abs(x) <= MAX_VOLTAGE).all(axis=(0, 2))
-        flat = (np.ptp(x, axis=-1) < FLAT_PEAK_TO_PEAK).mean(axis=0) >= 0.5
-    bad = broken | flat
-    if broken.all():
+        return np.asarray(~(np.abs(x) <= MAX_VOLTAGE).all(axis=-1))
+
+
+def _flat(x: np.ndarray) -> np.ndarray:
+    """(n_channels,) bool."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray((np.ptp(x, axis=-1) < FLAT_PEAK_TO_PEAK).mean(axis=0) >= 0.5)
+
+
+def _mask(
+    x: np.ndarray, ch_names: tuple[str, ...], marked: np.ndarray, path: Path
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    broken, unusable = np.asarray(_broken(x).any(axis=0)), _flat(x) | marked
+    bad = broken | unusable
+    if broken[~unusable].all() and not unusable.all():
+        with np.errstate(invalid="ignore"):
+            large = (np.isfinite(x) & (np.abs(x) > MAX_VOLTAGE))[:, ~unusable].any(axis=(0, 2)).all()
         raise InputError(
-            f"all {len(ch_names)} EEG channels of {path.name} have NaN, infinite or > 1 V samples; export it again"
+            f"all {counted(int((~unusable).sum()), 'EEG channel')} of {path.name} that could be used have "
+            + (
+                "samples of more than 1 V: its values may be microvolts where volts are wanted, divide them by 1e6 "
+                '(in Python, units="uV")'
+                if large
+                else "NaN, infinite or > 1 V samples; export it again"
+            )
         )
     if bad.all():
         raise InputError(
-            f"all {len(ch_names)} EEG channels of {path.name} are flat or not finite; check the recording, "
+            f"all {len(ch_names)} EEG channels of {path.name} are flat, not finite or marked bad; check the recording, "
             "and its unit if it is not volts"
         )
     x[:, bad] = 0.0
@@ -261,7 +320,6 @@ _WARNINGS = (
     ("physical range", "a channel has no physical range"),
     ("scaling", "a channel has no scaling"),
     ("truncat", "the reader found less data than announced"),
-    ("boundary", "the recording has boundaries inside, trials may cross them"),
     ("different sampl", "channels of a lower sampling rate were resampled"),
 )
 

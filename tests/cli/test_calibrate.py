@@ -225,7 +225,7 @@ def test_channels_that_are_masked_or_made_of_others_are_named(checkpoint, tmp_pa
     words = [str(path), *EVENTS, "--trials", "10", "--start", str(checkpoint), "--out", str(tmp_path / "mine")]
     assert main(["calibrate", *words]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "masked 1 channels, flat or not finite: C3" in lines
+    assert "masked 1 channel, flat, not finite or marked bad: C3" in lines
     assert "1 of the checkpoint's 9 channels interpolated from others: C3" in lines
 
 

@@ -75,6 +75,14 @@ def test_concatenation_keeps_sessions_apart_and_masks_the_union():
     np.testing.assert_array_equal(rec.x[4:, 2], second.x[:, 2])
 
 
+def test_notes_of_several_sources_say_whose_they_are_and_losses_are_found_in_them():
+    said = ("left out 3 trials overlapping BAD annotations", "left out 2 channels with no 10-05 name")
+    parts = [recording(source=name, session_names=(name, "b"), notes=said) for name in ("one", "two")]
+    assert parts[0].lost == " (left out 3 trials overlapping BAD annotations)"
+    assert concatenate(parts).notes == tuple(f"{name}: {note}" for name in ("one", "two") for note in said)
+    assert recording(notes=said[1:]).lost == ""
+
+
 def test_recordings_that_differ_do_not_concatenate():
     with pytest.raises(InputError, match="differ in sfreq"):
         concatenate([recording(), recording(sfreq=20.0)])

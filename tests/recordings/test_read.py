@@ -50,7 +50,7 @@ def test_trials_are_the_written_samples_in_volts(edf):
         # Half a count of 0.1 uV is what quantisation may change.
         np.testing.assert_allclose(rec.x[trial], microvolts[:3, start : start + 150] * 1e-6, atol=0.0501e-6)
     assert any("EMG chin" in note for note in rec.notes)
-    assert any("left out 1 trials" in note for note in rec.notes)
+    assert any("left out 1 trial reaching past" in note for note in rec.notes)
 
 
 def test_events_can_be_given_as_mapping_string_or_names(edf):
@@ -226,3 +226,128 @@ def test_mutated_edf_files_are_read_finite_or_refused(edf, capfd):
     assert not any("\n" in outcome for outcome in outcomes)
     assert 10 < outcomes.count("read") < 70
     assert capfd.readouterr() == ("", "")
+
+
+MARKS = (1.0, 3.0, 5.5, 7.0)  # s, T1 and T2 in turn
+
+
+def a_raw(seconds=10, n_channels=3, date=None, bads=(), annotations=(), seed=0):
+    """Noise of 20 uV at 100 Hz with T1 and T2 in turn, and further (onset s, duration s, description)."""
+    import mne
+
+    data = 20e-6 * np.random.default_rng(seed).standard_normal((n_channels, 100 * seconds))
+    raw = mne.io.RawArray(data, mne.create_info(["C3", "Cz", "C4"][:n_channels], 100.0, "eeg"), verbose="ERROR")
+    events = [(onset, 0.5, ("T1", "T2")[k % 2]) for k, onset in enumerate(MARKS)]
+    onset, duration, description = zip(*events, *annotations)
+    raw.set_meas_date(date).set_annotations(mne.Annotations(onset, duration, description))
+    raw.info["bads"] = list(bads)
+    return raw
+
+
+def saved(raw, path):
+    raw.save(path, verbose="ERROR", overwrite=True)
+    return path
+
+
+def test_channels_marked_bad_in_the_file_are_masked_with_those_that_are_flat(tmp_path):
+    raw = a_raw(bads=["C4"])
+    raw._data[0] = 0.0
+    rec = read_recording(saved(raw, tmp_path / "a_raw.fif"), EVENTS, 0, 1)
+    assert rec.bad_channels == ("C3", "C4")
+    assert "masked 2 channels, flat, not finite or marked bad: C3, C4" in rec.notes
+    assert not rec.x[:, 2].any()
+    raw.info["bads"] = ["Cz", "C4"]
+    refused(saved(raw, tmp_path / "a_raw.fif"), "all 3 EEG channels", "marked bad")
+
+
+@pytest.mark.parametrize("date", [None, 1_000_000_000])
+@pytest.mark.parametrize("seed", range(4))
+def test_trials_that_overlap_a_bad_annotation_are_those_that_mne_leaves_out(date, seed, tmp_path):
+    import mne
+
+    rng = np.random.default_rng(seed)
+    words = ("BAD_blink", "bad", "Bad muscle", "BAD_ACQ_SKIP", "T0", "not bad", "BAD point")
+    drawn = zip(rng.uniform(2, 9, 3), rng.uniform(0, 0.6, 3), rng.permutation(words))
+    marks = [(onset, 0.0 if word == "BAD point" else long, word) for onset, long, word in drawn]
+    # one that ends where a window begins and one that begins where a window ends leave it
+    marks += [(2.5, 0.5, "bad before"), (8.0, 0.3, "bad after")]
+    raw = a_raw(date=date, annotations=marks).crop(0.5)
+    rec = read_recording(saved(raw, tmp_path / "a_raw.fif"), EVENTS, 0, 1)
+    events, _ = mne.events_from_annotations(raw, {"T1": 1, "T2": 2}, verbose="ERROR")
+    epochs = mne.Epochs(raw, events, tmin=0, tmax=0.99, baseline=None, preload=True, verbose="ERROR")
+    np.testing.assert_allclose(rec.x, epochs.get_data(verbose="ERROR"), rtol=1e-6)
+    np.testing.assert_array_equal(rec.y, epochs.events[:, 2] - 1)
+    n_lost = len(MARKS) - len(epochs)
+    assert any(f"left out {n_lost} trial{'s' * (n_lost > 1)} overlapping BAD" in n for n in rec.notes) == (n_lost > 0)
+
+
+def test_a_recording_whose_trials_are_all_marked_is_refused(tmp_path):
+    path = saved(a_raw(annotations=[(0.0, 10.0, "BAD")]), tmp_path / "a_raw.fif")
+    refused(path, "no trial of a_raw.fif is left of 4: left out 4 trials overlapping BAD annotations")
+
+
+@pytest.mark.parametrize("kept", ["BAD boundary", "EDGE boundary", "boundary", "New Segment/"])
+def test_windows_across_a_join_of_runs_are_left_out(kept, tmp_path):
+    import mne
+
+    # the first run ends 1 s after its last event, the second begins half a second before its first
+    runs = [a_raw(8, seed=1), a_raw(9, seed=2).crop(0.5)]
+    raw = mne.concatenate_raws(runs, verbose="ERROR")
+    joins = [k for k, text in enumerate(raw.annotations.description) if "boundary" in text]
+    raw.annotations.delete(joins[1])
+    raw.annotations.rename({"BAD boundary": kept})
+    path = saved(raw, tmp_path / "a_raw.fif")
+    whole = read_recording(path, EVENTS, 0, 1)
+    np.testing.assert_allclose(whole.onset_s, [0.0, 2.0, 4.5, 6.0, 7.5, 9.5, 12.0, 13.5])
+    longer = read_recording(path, EVENTS, 0, 1.01)
+    np.testing.assert_allclose(longer.onset_s, [0.0, 2.0, 4.5, 7.5, 9.5, 12.0, 13.5])
+    assert "left out 1 trial across a boundary of joined runs" in longer.notes
+    assert whole.notes == ()
+    before = read_recording(path, EVENTS, -0.6, 0.5)
+    np.testing.assert_allclose(before.onset_s, [0.0, 2.0, 4.5, 6.0, 9.5, 12.0, 13.5])
+
+
+@pytest.mark.parametrize("date", [None, 1_000_000_000])
+def test_events_of_a_cropped_recording_are_where_mne_has_them(date, tmp_path):
+    raw = a_raw(date=date).crop(2.0)
+    rec = read_recording(saved(raw, tmp_path / "a_raw.fif"), EVENTS, 0, 1)
+    np.testing.assert_allclose(rec.x[0], raw.get_data()[:, 100:200], rtol=1e-6)
+
+
+@pytest.mark.parametrize("other", ["flat", "marked", "with the gap"])
+def test_a_gap_in_all_channels_costs_its_trials_and_not_the_recording(other, tmp_path):
+    raw = a_raw(bads=["Cz"] if other == "marked" else [])
+    raw._data[[0, 2], 330:340] = np.nan  # in 3..4 s
+    # a channel without the gap that could not carry the trial, or one with it
+    if other == "flat":
+        raw._data[1] = 20e-6
+    if other == "with the gap":
+        raw._data[1, 330:340] = np.inf
+    raw._data[2, 110] = np.nan
+    rec = read_recording(saved(raw, tmp_path / "a_raw.fif"), EVENTS, 0, 1)
+    assert rec.y.tolist() == [0, 0, 1]
+    assert rec.bad_channels == (("C4",) if other == "with the gap" else ("Cz", "C4"))
+    assert "left out 1 trial with NaN, infinite or > 1 V samples in all channels" in rec.notes
+    np.testing.assert_allclose(rec.x[0, 0], raw._data[0, 100:200], rtol=1e-6)
+
+
+def test_volts_that_must_be_microvolts_are_said_to_be(tmp_path):
+    raw = a_raw()
+    raw._data *= 1e6
+    raw._data[1] = 0.0
+    path = saved(raw, tmp_path / "a_raw.fif")
+    refused(path, "all 2 EEG channels", "more than 1 V", "microvolts where volts are wanted", 'units="uV"')
+    assert read_recording(path, EVENTS, 0, 1, units="uV").n_trials == 4
+    raw._data[:] = np.nan
+    assert "microvolts" not in refused(saved(raw, tmp_path / "a_raw.fif"), "have NaN")
+
+
+def test_a_truncated_fif_file_and_one_of_epochs_are_refused_as_such(tmp_path):
+    import mne
+
+    path = saved(a_raw(60), tmp_path / "a_raw.fif")
+    path.write_bytes(path.read_bytes()[:30_000])
+    refused(path, "a_raw.fif seems truncated", "copy it again")
+    epochs = mne.make_fixed_length_epochs(a_raw(), 1.0, preload=True, verbose="ERROR")
+    epochs.save(tmp_path / "a-epo.fif", verbose="ERROR")
+    refused(tmp_path / "a-epo.fif", "a-epo.fif holds Epochs", "wanted the continuous recording, a Raw")
