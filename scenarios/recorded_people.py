@@ -27,7 +27,8 @@ def recorded_people(
     """People to train on, others held out (a fifth), the decoder for them, and what a card says of them.
 
     data: recordings of one person each, or folders of EEGMMIDB; begun: the checkpoint called ``start`` to go on from,
-    whose windows they are given, None: the channels that all have. InputError where there are too few, none of the two
+    whose windows they are given, None: the channels that all have; channels that are masked in a recording are
+    interpolated from its others. InputError where there are too few, none of the two
     hands, or where ``begun`` was trained on who is held out.
     """
     recordings = [_two_hands(r).crop(*SECONDS) for r in _all_of(data, events)]
@@ -44,8 +45,8 @@ def recorded_people(
     if start is not None and begun is not None:
         refuse_known(start, begun.card, who[-n_out:], "held out")
     wanted = begun.card if begun is not None else _windows(decoder_name, recordings)
-    people = [prepared(r if begun is not None else r.pick(wanted.ch_names), wanted) for r in recordings]
-    names = [r.source for r in recordings]
+    people = [prepared(_usable(r, wanted.ch_names), wanted) for r in recordings]
+    names = [r.source + r.lost for r in recordings]
     decoder = (
         registry.decoder(decoder_name).make(len(wanted.ch_names), wanted.n_times, 2, wanted.sfreq)
         if begun is None
@@ -76,15 +77,25 @@ def _all_of(data: Sequence[str], events: str | None) -> list[Recording]:
 
 
 def _windows(decoder_name: str, recordings: Sequence[Recording]) -> Windows:
-    """The channels that all have, and the lowest rate that the decoder takes."""
+    """The channels that all have and not all have masked, and the lowest rate that the decoder takes."""
     spec = registry.decoder(decoder_name)
-    names = tuple(n for n in recordings[0].ch_names if all(n in r.ch_names for r in recordings))
+    names = tuple(
+        n
+        for n in recordings[0].ch_names
+        if all(n in r.ch_names for r in recordings) and any(n not in r.bad_channels for r in recordings)
+    )
     if len(names) < 3:
         raise InputError(f"--data: the recordings share {len(names)} channels: wanted 3 or more")
     sfreq, seconds = min(r.sfreq for r in recordings), SECONDS[1] - SECONDS[0]
     rate = _rate(sfreq, spec.min_sfreq)
     n_times = Preprocessing.create(sfreq, round(seconds * sfreq), spec.l_freq, spec.h_freq, rate).n_times_out
     return Windows(decoder_name, names, rate, n_times, CLASS_NAMES, preprocessing_of(spec, seconds))
+
+
+def _usable(recording: Recording, wanted: Sequence[str]) -> Recording:
+    """The channels ``wanted`` where all of them are good, else all good ones, to interpolate from."""
+    good = [name for name in recording.ch_names if name not in recording.bad_channels]
+    return recording.pick(wanted if set(wanted) <= set(good) else good)
 
 
 def _two_hands(recording: Recording) -> Recording:

@@ -228,6 +228,7 @@ def test_who_is_held_out_is_a_stranger_to_the_checkpoint_gone_on_from(subjects, 
 
     monkeypatch.setattr(recorded_people, "_all_of", lambda data, events: found)
     monkeypatch.setattr(recorded_people, "_two_hands", lambda r: r)
+    monkeypatch.setattr(recorded_people, "_usable", lambda r, wanted: r)
     monkeypatch.setattr(_Recorded, "crop", lambda self, *_: self, raising=False)
     monkeypatch.setattr(recorded_people, "prepared", prepared)
     with pytest.raises((InputError, Prepared), match=said):
