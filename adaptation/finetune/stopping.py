@@ -14,7 +14,8 @@ from .steps import FewTrials
 
 class Stopping(NamedTuple):
     """n_steps: () int32 to take on all trials; loss: (max_steps + 1,) mean held-out cross-entropy before and after each
-    step; logits: (n_trials, n_classes) of each trial by decoders that were neither trained nor stopped on it."""
+    step; logits: (n_trials, n_classes) of each trial by decoders that were neither trained nor stopped on it, or by the
+    decoder as it was where no step is taken."""
 
     n_steps: Array
     loss: Array
@@ -28,7 +29,8 @@ def cross_validated(
 
     No step at all is a choice: ten trials that agree with the decoder leave it as it is. ``logits`` of a fold come from
     steps counted on the *other* folds' losses: with the count of all, the best of max_steps + 1 accuracies would be
-    reported, which is higher than the next trial's.
+    reported, which is higher than the next trial's. Where no step is taken, what is kept has learnt from no trial, and
+    its own logits are those to judge it by.
     """
     fold = folds_of(stream_key(key, "folds"), trials, n_folds, decoder.n_classes)
 
@@ -43,8 +45,9 @@ def cross_validated(
     total = of_fold.sum(-1)
     counted_elsewhere = jnp.argmin(total[:, None] - of_fold, axis=0)  # (n_folds,)
     honest = along[counted_elsewhere[fold], jnp.arange(fold.shape[0])]
+    n_steps = jnp.argmin(total).astype(jnp.int32)
     mean = total / jnp.maximum(trials.weight.sum(), 1e-12)
-    return Stopping(jnp.argmin(total).astype(jnp.int32), mean, honest)
+    return Stopping(n_steps, mean, jnp.where(n_steps == 0, along[0], honest))
 
 
 def held_out_of(fit: Any, decoder: Decoder, trials: Trials, key: Array, n_folds: int = 5) -> Array:

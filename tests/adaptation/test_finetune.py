@@ -119,6 +119,19 @@ def test_it_goes_on_where_steps_help_and_stays_where_they_do_not():
     assert noise.n_steps <= 2
 
 
+def test_where_no_step_is_taken_the_decoder_is_judged_by_its_own_answers():
+    y = np.arange(20) % 2
+    start, n_still = sure(0.01), 0
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        luck = Trials(windows(rng, rng.integers(0, 2, 20), spread=3.0), jnp.asarray(y), jnp.ones(20))
+        found = stopped(start, luck, jax.random.key(0))
+        if found.n_steps == 0:
+            n_still += 1
+            assert_allclose(found.logits, jax.vmap(lambda x: Toy().apply(start, x))(luck.x), atol=1e-6)
+    assert n_still >= 3
+
+
 def test_no_trial_has_a_say_in_its_own_prediction():
     rng = np.random.default_rng(4)
     y = np.arange(20) % 2
