@@ -28,7 +28,7 @@ from ..sim.keys import stream_key
 from ..sim.plant import record
 from ..sim.recordings import Recording, concatenate, load, sources_of
 from ..sim.recordings.events import parse_events
-from ..sim.recordings.names import listing
+from ..sim.recordings.names import counted, listing
 from .known_people import known_to, licence_of, person_of
 from .preparing import prepared
 from .starting import checkpoint_called
@@ -40,7 +40,7 @@ REACHES = {
     "last": LastLayer(),
     "lora": LowRank(rank=2),
 }
-BUDGETS = (10, 20)
+LEAST = 10
 SIMULATED = "simulated:"
 MONTAGE, SFREQ, SECONDS, LATER = "10-10-31", 250.0, 3.0, 40
 CLASSES = ("left hand", "right hand")
@@ -70,8 +70,8 @@ def run_calibrate(
     written to ``out``. Raises InputError for a source, checkpoint, number or name that cannot be used, and where there
     is an ``out`` and not ``overwrite``.
     """
-    if n_trials < min(BUDGETS):
-        raise InputError(f"--trials is {n_trials}: wanted 10 or 20; fewer say nothing of how good a decoder is")
+    if n_trials < LEAST:
+        raise InputError(f"--trials is {n_trials}: wanted {LEAST} or more; fewer say nothing of how good a decoder is")
     if layers not in REACHES:
         raise InputError(f"--layers is '{layers}': wanted one of {', '.join(REACHES)}")
     out = Path(out)
@@ -178,25 +178,44 @@ def _warnings(start: str, card: Card, recording: Recording) -> list[str]:
 
 def _read(source: str, events: Any, tmin: float, tmax: float) -> Recording:
     """The good channels of the named recordings of one user between ``tmin`` and ``tmax``, one after the other."""
-    parts = [_read_one(part, events, tmin, tmax) for part in sources_of(source)]
+    names = sources_of(source)
+    parts = [_read_one(part, events, tmin, tmax) for part in names]
     who = sorted({person_of(part) for part in parts})
     if len(who) > 1 and all(re.fullmatch(r"S\d{3}", name) for name in who):
         raise InputError(f"the recordings are of {listing(who)}: wanted those of one user")
     found = concatenate(parts)
-    return found.pick([c for c in found.ch_names if c not in found.bad_channels])
+    found = found.pick([c for c in found.ch_names if c not in found.bad_channels])
+    _refuse_repeated(names, np.split(found.x, np.cumsum([part.n_trials for part in parts])[:-1]))
+    return found
+
+
+def _refuse_repeated(names: Sequence[str], parts: Sequence[np.ndarray]) -> None:
+    """InputError where two recordings' trials (n_trials, n_channels, n_times) have one in common: it would be learnt
+    and then counted as a later one."""
+    first: dict[bytes, str] = {}
+    for name, x in zip(names, parts):
+        trials = {trial.tobytes() for trial in x if trial.size}
+        known = next((first[trial] for trial in trials if trial in first), None)
+        if known is not None:
+            raise InputError(
+                f"{known} and {name} hold the same trials: wanted different recordings of one user, or trials that "
+                "were learnt from would count as later ones"
+            )
+        first |= dict.fromkeys(trials, name)
 
 
 def _read_one(source: str, events: Any, tmin: float, tmax: float) -> Recording:
     if ":" in source and not Path(source).exists():
         return load(source, events).crop(tmin, tmax)
-    return load(source, events, tmin=tmin, tmax=tmax, subject=Path(source).stem)
+    # whether the rate is enough, the checkpoint's band says
+    return load(source, events, tmin=tmin, tmax=tmax, min_sfreq=0.0, subject=Path(source).stem)
 
 
 def _simulated(source: str, n_trials: int, seed: int) -> Recording:
     """Trials of the simulated person of that number."""
     word = source.removeprefix(SIMULATED)
     if not word.isdecimal():
-        raise InputError(f"'{source}' names no simulated person: wanted a number, as in {SIMULATED}3")
+        raise InputError(f"'{source}' names no simulated person: wanted a whole number from 0 on, as in {SIMULATED}3")
     n = n_trials + LATER
     x, y = _record(int(word), n, seed)
     return Recording(
@@ -219,10 +238,10 @@ def _record(number: int, n_trials: int, seed: int) -> tuple[Array, Array]:
 
 def _check(recording: Recording, few: Trials, n_trials: int, class_names: Sequence[str]) -> None:
     if len(few.y) < n_trials:
-        fewer = f"--trials {min(BUDGETS)}, " if len(few.y) >= min(BUDGETS) and n_trials > min(BUDGETS) else ""
+        fewer = f"give --trials {LEAST}, or " if len(few.y) >= LEAST else "give "
         raise InputError(
-            f"{recording.source} has {len(few.y)} trials but --trials is {n_trials}: {fewer}or several files of this "
-            "user with commas between, or record more"
+            f"{recording.source} has {counted(len(few.y), 'trial')}{recording.lost} but --trials is {n_trials}: {fewer}"
+            "several files of this user with commas between, or record more"
         )
     counts = np.bincount(np.asarray(few.y), minlength=len(class_names))
     if counts.min() < 3:
@@ -272,7 +291,9 @@ def verdict(arms: Mapping[str, Any], n_steps: int) -> str:
         f"expect {100 * tuned['accuracy']:.0f} % right ({100 * tuned['lo']:.0f} to {100 * tuned['hi']:.0f} %, "
         f"95 % interval, from {tuned['n_right']} of {tuned['n_trials']} held-out trials)"
     )
-    said += f"; {n_steps} steps of fine-tuning" if n_steps else "; no step of fine-tuning helped, so none was taken"
+    said += (
+        f"; {counted(n_steps, 'step')} of fine-tuning" if n_steps else "; no step of fine-tuning helped: none was taken"
+    )
     return said + ("" if tuned["lo"] > 0.5 else "; these trials do not show that it is better than chance")
 
 

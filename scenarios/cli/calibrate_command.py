@@ -32,7 +32,7 @@ class Options:
     tmax: float = 3.5
     """end of the window after the event, s"""
     trials: int = 20
-    """how many trials at the start are labelled, 10 or 20; the others only check the estimate"""
+    """how many trials at the start are labelled, 10 or more; the others only check the estimate"""
     layers: str = "decay"
     """what moves: decay (each layer at .9 of the rate of the one above), slow (lower layers at a tenth), all, last, or
     lora"""

@@ -217,7 +217,7 @@ def test_files_of_two_people_and_one_of_too_few_trials_are_refused(checkpoint, t
     assert main(["calibrate", f"{short},{other}", *words]) == 2
     assert "the recordings are of S007, S009: wanted those of one user" in capsys.readouterr().err
     assert main(["calibrate", str(short), *words]) == 2
-    assert "has 15 trials but --trials is 20: --trials 10, or several files of this user" in capsys.readouterr().err
+    assert "has 15 trials but --trials is 20: give --trials 10, or several files of this" in capsys.readouterr().err
 
 
 def test_channels_that_are_masked_or_made_of_others_are_named(checkpoint, tmp_path, capsys):
@@ -263,7 +263,8 @@ def test_a_user_whose_events_are_swapped_is_asked(tmp_path, capsys):
         (["missing.edf", "--start", "x"], "there is no file missing.edf"),
         ([",", "--start", "x"], "',' names no recording"),
         (["simulated:x", "--start", "CHECKPOINT"], "names no simulated person"),
-        (["--start", "CHECKPOINT", "--trials", "5"], "--trials is 5: wanted 10 or 20"),
+        (["simulated:-1", "--start", "CHECKPOINT"], "wanted a whole number from 0 on, as in simulated:3"),
+        (["--start", "CHECKPOINT", "--trials", "5"], "--trials is 5: wanted 10 or more;"),
         (["--start", "CHECKPOINT", "--layers", "some"], "--layers is 'some': wanted one of decay"),
         (["--start", "CHECKPOINT", "--out", "nowhere/x"], "there is no folder nowhere"),
         (["--start", "absent"], "there is no checkpoint 'absent' here"),
@@ -280,3 +281,81 @@ def test_what_cannot_be_done_is_said_in_one_line(words, said, checkpoint, capsys
     assert said in message
     assert message.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def in_fif(path, trials, bads=(), sfreq=160.0, marks=()):
+    """Trials of S007 end to end in a FIF file as ``written``, ``bads`` with noise of 5 mV and marked; marks: further
+    (onset s, duration s, description)."""
+    import mne
+
+    cut = load_embedded("eegmmidb-S007").crop(0.5, 3.5).select(np.arange(45)[trials])
+    x = np.concatenate(list(cut.x), axis=-1).astype(float)
+    noise = np.random.default_rng(0).standard_normal((len(bads), x.shape[1]))
+    x[[cut.ch_names.index(name) for name in bads]] = 5e-3 * noise
+    raw = mne.io.RawArray(x, mne.create_info(list(cut.ch_names), cut.sfreq, "eeg"), verbose="ERROR")
+    events = [(3.0 * i, 0.0, "T1" if cut.class_names[k].startswith("left") else "T2") for i, k in enumerate(cut.y)]
+    raw.set_annotations(mne.Annotations(*zip(*events, *marks)))
+    raw.info["bads"] = list(bads)
+    if sfreq != cut.sfreq:
+        raw.resample(sfreq, verbose="ERROR")
+    raw.save(path, verbose="ERROR", overwrite=True)
+    return path
+
+
+def calibrated(path, checkpoint, out, capsys, *words):
+    """(status, what is found as JSON or None, what is said on stderr)."""
+    status = main(
+        ["calibrate", str(path), *EVENTS, "--trials", "10", "--start", str(checkpoint), "--out", str(out), *words]
+    )
+    said = capsys.readouterr()
+    return status, json.loads(said.out) if status == 0 else None, said.err
+
+
+def test_noise_on_channels_marked_bad_does_not_reach_the_decoder(checkpoint, tmp_path, capsys):
+    noisy = in_fif(tmp_path / "noisy_raw.fif", slice(12), bads=["C3", "C4"])
+    gone = written(tmp_path / "flat.edf", slice(12), flat=("C3", "C4"))
+    found = [calibrated(path, checkpoint, tmp_path / path.stem, capsys, "--json")[1] for path in (noisy, gone)]
+    # the EDF file holds the same volts to 0.05 uV, with the two channels at zero
+    assert found[0]["arms"] == found[1]["arms"]
+    assert "masked 2 channels, flat, not finite or marked bad: C3, C4" in found[0]["notes"]
+
+
+def test_trials_under_bad_annotations_are_neither_learnt_nor_counted(checkpoint, tmp_path, capsys):
+    marks = [(3.5, 0.1, "BAD_jump"), (13.0, 3.0, "bad cough")]
+    path = in_fif(tmp_path / "marked_raw.fif", slice(15), marks=marks)
+    _, found, _ = calibrated(path, checkpoint, tmp_path / "marked", capsys, "--json")
+    # trial 1; trials 4 and 5, which the second spans
+    kept = written(tmp_path / "kept.edf", [k for k in range(15) if k not in (1, 4, 5)])
+    _, same, _ = calibrated(kept, checkpoint, tmp_path / "kept", capsys, "--json")
+    assert found["arms"] == same["arms"]
+    assert found["n_later"] == 2
+    assert found["notes"] == ["left out 3 trials overlapping BAD annotations"]
+    path = in_fif(path, slice(12), marks=marks)
+    status, _, error = calibrated(path, checkpoint, tmp_path / "few", capsys)
+    assert status == 2
+    assert "has 9 trials (left out 3 trials overlapping BAD annotations) but --trials is 10: give several" in error
+
+
+def test_one_recording_given_twice_is_refused(checkpoint, tmp_path, capsys):
+    one = written(tmp_path / "one.edf", slice(12))
+    two = written(tmp_path / "two.edf", slice(11, 20))
+    other = written(tmp_path / "other.edf", slice(12), flat=("Fp1",))
+    for again in (one, two, other):
+        status, _, error = calibrated(f"{one},{again}", checkpoint, tmp_path / "mine", capsys)
+        assert status == 2
+        assert f"{one} and {again} hold the same trials: wanted different recordings of one user" in error
+        assert error.count("\n") == 1
+    assert not list(tmp_path.glob("mine*"))
+
+
+@pytest.mark.parametrize("sfreq", [50.0, 80.0])
+def test_one_rate_is_said_to_be_enough(sfreq, card, checkpoint, tmp_path, capsys):
+    found = load_checkpoint(checkpoint)
+    wide = dataclasses.replace(
+        found.card, sfreq=125.0, n_times=375, preprocessing={**card.preprocessing, "h_freq": 38.0}
+    )
+    save_checkpoint(tmp_path / "wide", found.variables, wide)
+    path = in_fif(tmp_path / "slow_raw.fif", slice(12), sfreq=sfreq)
+    status, _, error = calibrated(path, tmp_path / "wide", tmp_path / "mine", capsys)
+    assert status == 2
+    assert f"has {sfreq:g} Hz but the checkpoint's band ends at 38 Hz: record at 95 Hz or more" in error
