@@ -263,6 +263,10 @@ def quantise(
         raise InputError(
             f"quantise got windows of shape {x.shape}: wanted one or more (n_windows, n_channels, n_times)"
         )
+    if x.shape[1] != net.n_channels:
+        raise InputError(
+            f"quantise got windows of {x.shape[1]} channels: wanted the {net.n_channels} that the network takes"
+        )
     if not 0.5 < coverage <= 1.0 or headroom < 1.0 or not 8 <= converter_bits <= 16:
         raise InputError(
             f"quantise got coverage {coverage:g}, headroom {headroom:g} and {converter_bits} bits: wanted a coverage "

@@ -24,10 +24,7 @@ def magnitude_masks(params: dict[str, Any], sparsity: float, scope: str = "globa
     ``sparsity``: the share of weights to leave out, the smallest in magnitude; of all kernels together ("global"), each
     measured by its own root mean square, since layers differ in scale, or of every kernel alone ("layer").
     """
-    if not 0.0 <= sparsity < 1.0:
-        raise InputError(
-            f"the sparsity is {sparsity:g}; wanted a share of weights to leave out, at least 0 and below 1"
-        )
+    _check_sparsity(sparsity)
     if scope not in SCOPES:
         raise InputError(f"the scope of pruning is {scope!r}; wanted one of {', '.join(SCOPES)}")
     kernels = {(layer, name): leaf for layer, of in params.items() for name, leaf in of.items() if leaf.ndim == 2}
@@ -39,6 +36,13 @@ def magnitude_masks(params: dict[str, Any], sparsity: float, scope: str = "globa
     for (layer, name), s in size.items():
         masks.setdefault(layer, {})[name] = _largest(s, everywhere if scope == "global" else s.ravel(), sparsity)
     return masks
+
+
+def _check_sparsity(sparsity: float) -> None:
+    if not 0.0 <= sparsity < 1.0:
+        raise InputError(
+            f"the sparsity is {sparsity:g}; wanted a share of weights to leave out, at least 0 and below 1"
+        )
 
 
 def _largest(size: Array, among: Array, sparsity: float) -> Array:
@@ -110,6 +114,7 @@ def prune(
     After round i of n the share 1 - (1 - i/n)³ of it is reached (Zhu & Gupta 2017): most is left out early, while the
     rest can still make up for it. Each round trains for ``net.epochs`` on trials (as ``fit`` takes them).
     """
+    _check_sparsity(sparsity)
     if n_steps < 1:
         raise InputError(f"pruning got {n_steps} rounds; wanted 1 or more")
     pruned = Pruned(net=net, masks=magnitude_masks(variables.params, 0.0, scope))

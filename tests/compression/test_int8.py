@@ -327,6 +327,7 @@ def test_windows_that_set_no_range_are_refused(trained):
     net, variables, _, _, source = trained
     for x, options, message in [
         (jnp.zeros((0, N_CHANNELS, N_TIMES)), {}, "one or more"),
+        (source.x[:, :2], {}, f"windows of 2 channels: wanted the {N_CHANNELS} that"),
         (jnp.zeros_like(source.x), {}, "finite value other than zero"),
         (jnp.full_like(source.x, jnp.nan), {}, "finite value other than zero"),
         (jnp.ones((3, N_CHANNELS, N_TIMES)), {"coverage": 0.0}, "coverage 0"),

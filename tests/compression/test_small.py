@@ -217,3 +217,8 @@ def test_latencies_are_of_every_kind_of_decoder(variables):
 def test_what_cannot_be_pruned_is_refused(sparsity, scope, params, message):
     with pytest.raises(InputError, match=message):
         magnitude_masks(params, sparsity, scope)
+
+
+def test_a_share_that_cannot_be_pruned_is_named_as_it_was_given(variables):
+    with pytest.raises(InputError, match="the sparsity is 2; wanted"):
+        prune(NET, variables, trials(), jax.random.key(0), sparsity=2.0)
