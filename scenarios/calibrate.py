@@ -20,7 +20,7 @@ from ..adaptation.methods.layers import AllLayers, LastLayer, LayerDecay
 from ..adaptation.methods.lora import LowRank
 from ..adaptation.transfer.card import Card
 from ..adaptation.transfer.channels import interpolated
-from ..adaptation.transfer.checkpoint import files_of, save_checkpoint
+from ..adaptation.transfer.checkpoint import refuse_to_overwrite, save_checkpoint
 from ..sim.builders import motor_imagery_plant
 from ..sim.errors import InputError
 from ..sim.head.montage import make_montage
@@ -77,9 +77,8 @@ def run_calibrate(
     out = Path(out)
     if not out.parent.is_dir():
         raise InputError(f"--out is {out}: there is no folder {out.parent}; make it first")
-    there = [file for file in files_of(out) if file.exists()]
-    if there and not overwrite:
-        raise InputError(f"{there[0]} is there already: name another with --out, or --overwrite it")
+    if not overwrite:
+        refuse_to_overwrite(out)
     checkpoint = checkpoint_called(str(start))
     decoder, card = checkpoint.decoder, checkpoint.card
     recording = (
