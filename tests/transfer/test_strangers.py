@@ -230,7 +230,9 @@ def test_who_is_held_out_of_pretraining_reaches_no_weight_and_is_alone_judged(mo
 
 def test_the_last_fifth_of_recorded_people_is_held_out_and_nobody_of_them_trained_on(monkeypatch):
     names = [f"S{n:03d}" for n in range(1, 11)]
-    found = [SimpleNamespace(subject=n, source=n, licence="CC0-1.0", crop=lambda *_, n=n: who(n)) for n in names]
+    found = [
+        SimpleNamespace(subject=n, source=n, lost="", licence="CC0-1.0", crop=lambda *_, n=n: who(n)) for n in names
+    ]
     rng = np.random.default_rng(0)
     windows = {n: Trials(rng.normal(size=(4, 2, 8)), np.zeros(4, int), np.ones(4)) for n in names}
 
@@ -239,6 +241,7 @@ def test_the_last_fifth_of_recorded_people_is_held_out_and_nobody_of_them_traine
 
     monkeypatch.setattr(recorded_people, "_all_of", lambda data, events: found)
     monkeypatch.setattr(recorded_people, "_two_hands", lambda r: r)
+    monkeypatch.setattr(recorded_people, "_usable", lambda r, wanted: r)
     monkeypatch.setattr(recorded_people, "prepared", lambda r, wanted: windows[r.subject])
     begun = find_checkpoint("eegnet-mi-virtual")
     known, outside, _, facts = recorded_people.recorded_people(["x"], None, "eegnet", "net", begun)
