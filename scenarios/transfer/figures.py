@@ -78,7 +78,7 @@ def people_drawing(risk: Mapping[str, Any], budget_unit: str) -> Drawing:
         axes = canvas.subplots(1, len(shown), squeeze=False, sharey=True)[0]
         canvas.subplots_adjust(left=0.6 / width, right=0.99, top=0.9, bottom=0.15, wspace=0.06)
         for ax, b in zip(axes, shown):
-            answered = np.isfinite(values[:, b]).any(0)
+            answered = np.atleast_1d(np.isfinite(values[:, b]).any(axis=0))
             arms = [arm for arm, answers in zip(risk["arms"], answered) if answers]
             here = values[:, b, answered]
             both = {"scratch", "finetuned"} <= set(arms)
