@@ -11,12 +11,12 @@ from jax import Array
 from .. import __version__
 from ..adaptation import registry
 from ..adaptation.contract import Decoder, Trials
+from ..adaptation.strategies import STRATEGIES, strategy
 from ..adaptation.transfer.card import Card, decoder_fields
 from ..adaptation.transfer.checkpoint import Checkpoint
 from ..adaptation.transfer.loop import Notify
 from ..adaptation.transfer.parts import Parts
 from ..adaptation.transfer.pretrain import pretrain, pretrain_with_history
-from ..adaptation.transfer.strategies import STRATEGIES, strategy
 from ..adaptation.transfer.zoo import ZOO
 from ..sim.errors import InputError
 from ..sim.head.montage import LAYOUTS

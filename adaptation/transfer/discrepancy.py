@@ -9,17 +9,16 @@ from jax import Array
 from ..contract import Trials, Variables
 from ..decoders.norm import Stored
 from ..linalg import solve_spd
-from .domains import align_people, share_of_domains
+from .domains import ready, share_of_domains
 from .mmd import mmd_squared
 
 
-@jax.jit
-def features_of(decoder: Any, variables: Variables, people: Trials) -> Array:
-    """(n_people, n_trials, n_features) below the readout, of people each aligned by their own mean covariance, trials
-    of weight 0 among them."""
+@jax.jit(static_argnames="align")
+def features_of(decoder: Any, variables: Variables, people: Trials, align: bool = True) -> Array:
+    """(n_people, n_trials, n_features) below the readout, of people each aligned by their own mean covariance or, with
+    ``align`` False, as they come; trials of weight 0 among them."""
     stored = Stored(variables.stats)
-    aligned = align_people(people)
-    return jax.vmap(jax.vmap(lambda x: decoder.features(variables, x, stored, None)))(aligned.x)
+    return jax.vmap(jax.vmap(lambda x: decoder.features(variables, x, stored, None)))(ready(people, align).x)
 
 
 @jax.jit

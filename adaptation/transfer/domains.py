@@ -27,6 +27,12 @@ def align_people(people: Trials) -> Trials:
     return jax.vmap(lambda trials: euclidean_align(usable(trials)))(people)
 
 
+def ready(people: Trials, align: bool) -> Trials:
+    """The people (n_people, n_trials, ...) as training takes them: aligned, or as they come but for windows that hold
+    what is not finite."""
+    return align_people(people) if align else jax.vmap(usable)(people)
+
+
 def stacked(people: Sequence[Trials] | Trials) -> Trials:
     """People in one Trials with a leading axis, those with fewer trials filled up with trials of weight 0.
 

@@ -12,7 +12,7 @@ from ...sim.keys import stream_key
 from ..contract import Decoder, Trials, Variables
 from ..decoders.training import ADAM_EPS, weighted_cross_entropy
 from .contract import Batch, Draw, Strategy
-from .domains import align_people, draw_trials, orders
+from .domains import draw_trials, orders, ready
 
 Notify = Callable[[int, int, dict[str, float]], None]
 """Told after every epoch: how many are over, of how many, and the terms of the last."""
@@ -28,13 +28,15 @@ class Pretrained(NamedTuple):
 
 class Plan(NamedTuple):
     """Static sizes. epochs: passes over the people, over each draw of them where they are drawn ``rounds`` times;
-    patience: epochs without a better loss on held-out people after which nothing is learnt any more, 0 for never."""
+    patience: epochs without a better loss on held-out people after which nothing is learnt any more, 0 for never;
+    align: each person by their own mean covariance."""
 
     epochs: int
     rounds: int = 1
     people_per_batch: int = 4
     trials_per_person: int = 16
     patience: int = 0
+    align: bool = True
 
 
 class _State(NamedTuple):
@@ -109,9 +111,9 @@ def rounds(
     n_epochs = plan.rounds * plan.epochs
     n_steps = n_epochs * n_batches
     optimizer = _optimizer(decoder)
-    aligned = align_people(people) if isinstance(people, Trials) else None
-    hidden = None if hidden is None else align_people(hidden)
-    outside = None if outside is None else align_people(outside)
+    given = ready(people, plan.align) if isinstance(people, Trials) else None
+    hidden = None if hidden is None else ready(hidden, plan.align)
+    outside = None if outside is None else ready(outside, plan.align)
 
     def batch_of(known: Trials, chosen: Array, others: Array | None, tick: Array, key: Array) -> Batch:
         progress = tick / jnp.float32(n_steps)
@@ -169,7 +171,7 @@ def rounds(
         return Carry(state, best), terms
 
     def round_of(carry: Carry, number: Array) -> tuple[Carry, dict[str, Array]]:
-        known = align_people(people(stream_key(key, "people", number))) if aligned is None else aligned  # type: ignore[operator]
+        known = ready(people(stream_key(key, "people", number)), plan.align) if given is None else given  # type: ignore[operator]
         return jax.lax.scan(lambda c, _: epoch(c, known), carry, None, length=plan.epochs)
 
     carry, history = jax.lax.scan(round_of, carry, numbers)

@@ -75,6 +75,7 @@ def pretrain_with_history(
     rounds: int = 1,
     people_per_batch: int = 4,
     trials_per_person: int = 16,
+    align: bool = True,
     notify: Notify | None = None,
     parts: Parts | None = None,
 ) -> Pretrained:
@@ -82,8 +83,9 @@ def pretrain_with_history(
 
     unlabelled: people whose trials are used, their labels never (as many of them in a minibatch as labelled ones);
     held_out: people on whom the loss is measured after each epoch, see :class:`Plan` for ``patience``; rounds: how many
-    times a :class:`Draw` is asked for other people; parts: keep the state on the way, and go on from one that is there
-    (not inside jit). Raises InputError for people or sizes that do not fit.
+    times a :class:`Draw` is asked for other people; align: each person by their own mean covariance; without it
+    windows should come at the network's scale, a standard deviation of about 1; parts: keep the state on the way, and
+    go on from one that is there (not inside jit). Raises InputError for people or sizes that do not fit.
     """
     check_network(decoder)
     if epochs is None:
@@ -108,7 +110,7 @@ def pretrain_with_history(
                 "channels, sampling rate and window"
             )
     most = min(first.y.shape[1], *([] if hidden is None else [hidden.y.shape[1]]), trials_per_person)
-    plan = Plan(epochs, rounds, min(people_per_batch, first.y.shape[0]), most, patience)
+    plan = Plan(epochs, rounds, min(people_per_batch, first.y.shape[0]), most, patience, align)
     begin = decoder.init(stream_key(key, "init")) if start is None else start
     work, key = Work(decoder, strategy, known, hidden, outside), stream_key(key, "train")
     if parts is not None:

@@ -64,7 +64,7 @@ class Options:
 def execute(options: Options) -> int:
     """Make the checkpoint and print what it is worth."""
     from ...adaptation import registry
-    from ...adaptation.transfer.strategies import strategy
+    from ...adaptation.strategies import strategy
 
     registry.decoder(options.decoder)  # mistyped names are answered before anything is computed
     strategy(options.strategy, options.weight)

@@ -10,11 +10,12 @@ import pytest
 from neurodrift.adaptation.contract import Trials, Variables
 from neurodrift.adaptation.decoders.csp_lda import CSPLDA
 from neurodrift.adaptation.decoders.nets import linear
+from neurodrift.adaptation.strategies import STRATEGIES, strategy
 from neurodrift.adaptation.transfer.contract import Batch, ByLoss, Loss
 from neurodrift.adaptation.transfer.domains import align_people, orders, stacked
 from neurodrift.adaptation.transfer.parts import Parts
 from neurodrift.adaptation.transfer.pretrain import pretrain, pretrain_with_history
-from neurodrift.adaptation.transfer.strategies import STRATEGIES, Supervised, strategy
+from neurodrift.adaptation.transfer.supervised import Supervised
 from neurodrift.sim.errors import InputError
 from neurodrift.sim.pytree import component, static
 
@@ -199,6 +200,28 @@ def test_people_with_fewer_trials_are_filled_up_with_trials_that_do_not_count():
     aligned = align_people(whole)
     cov = np.einsum("nit,njt->ij", aligned.x[1, :4], aligned.x[1, :4]) / (4 * N_TIMES)
     np.testing.assert_allclose(cov, np.eye(N_CHANNELS), atol=1e-3)
+
+
+def test_people_as_they_come_are_trained_on_without_alignment():
+    """Aligned beforehand is the same as aligned by the training; a window with a NaN is left out either way."""
+    groups = [people(0), people(3), people(7)]
+    groups[0] = groups[0]._replace(x=groups[0].x.at[1, 2, 0, 5].set(jnp.nan))
+
+    def trained(known, hidden, outside, align):
+        return pretrain_with_history(
+            LogPower(), known, KEY, strategy=strategy("mmd"), unlabelled=hidden, held_out=outside, epochs=2,
+            align=align, **SIZES,
+        )  # fmt: skip
+
+    whole = trained(*groups, True)
+    by_hand = trained(*map(align_people, groups), False)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), by_hand, whole)
+    for place in range(3):
+        raw = [align_people(group) if i != place else group for i, group in enumerate(groups)]
+        found = trained(*raw, False)
+        assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(found))
+        different = jax.tree.map(lambda a, b: not np.allclose(a, b, rtol=1e-4), found, whole)
+        assert any(jax.tree.leaves(different))
 
 
 @pytest.mark.slow
