@@ -9,7 +9,8 @@ from .contract import Trials
 
 
 def usable(trials: Trials) -> Trials:
-    """The trials, those that hold a value which is not finite left out: weight 0, and another window in their place.
+    """The trials, those that hold a value which is not finite left out: weight 0, and another window in their place,
+    zeros where there is none.
 
     One NaN would otherwise be in every mean. Raises InputError where x, y and weight do not belong together.
     """
@@ -20,7 +21,8 @@ def usable(trials: Trials) -> Trials:
             "n_times), y and weight (n_trials,)"
         )
     finite = jnp.isfinite(x).all(axis=(1, 2))
-    return Trials(jnp.where(finite[:, None, None], x, x[jnp.argmax(finite)]), y, weight * finite)
+    other = jnp.where(finite.any(), x[jnp.argmax(finite)], 0.0)
+    return Trials(jnp.where(finite[:, None, None], x, other), y, weight * finite)
 
 
 def balanced(trials: Trials, n_classes: int) -> Trials:

@@ -26,8 +26,8 @@ CACHE = {
 }
 
 QUICKLY = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
-"""Options under which XLA compiles a quarter faster, optimised all the same. `pytest -m ...`, or XLA_FLAGS in the
-environment, empty or not, and it compiles as for users."""
+"""Options under which XLA compiles a quarter faster, optimised all the same. With another `-m`, or XLA_FLAGS in the
+environment, empty or not, it compiles as for users."""
 
 LARGEST = 3e9
 """Bytes of memory above which a process lets go of what it has compiled."""

@@ -21,7 +21,8 @@ Terms = dict[str, Array]
 class Batch(NamedTuple):
     """A minibatch of some people, grouped by person.
 
-    trials:   x (n_people, n_trials, n_channels, n_times), aligned; y, weight (n_people, n_trials); weight 0: no trial
+    trials:   x (n_people, n_trials, n_channels, n_times), aligned or as they come; y, weight (n_people, n_trials);
+              weight 0: no trial
     person:   (n_people,) int32, which of all people pretrained on each is
     labelled: (n_people,) float32, 1 where the labels may be read, 0 for people whose labels nobody has (y is 0 there)
     progress: () float32, the share of the training that is over, from 0 to 1

@@ -179,7 +179,7 @@ def rounds(
 
 
 def evaluate(decoder: Decoder, variables: Variables, people: Trials) -> tuple[Array, Array]:
-    """Mean cross-entropy () and accuracy () on aligned people (n_people, n_trials, ...), by weight."""
+    """Mean cross-entropy () and accuracy () on people (n_people, n_trials, ...), by weight."""
     flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), people)
     logits = jax.vmap(lambda x: decoder.apply(variables, x))(flat.x)
     right = jnp.sum(flat.weight * (logits.argmax(-1) == flat.y)) / jnp.maximum(flat.weight.sum(), 1e-12)

@@ -34,6 +34,7 @@ def train_in_parts(
     another training, counts as none.
     """
     given = isinstance(work.people, Trials)
+    parts = parts._replace(seal=repr((parts.seal, plan)))  # what stops elsewhere, or aligns otherwise, is another
     parted = plan._replace(epochs=1, rounds=plan.rounds * plan.epochs) if given else plan
     carry = begin(work, start, key)
     done, carry, told = _read(parts, carry)

@@ -27,11 +27,11 @@ def pretrain(
     start: Variables | None = None,
     **options: Any,
 ) -> Variables:
-    """Variables trained on people, each aligned by their own mean covariance.
+    """Variables trained on people, each aligned by their own mean covariance unless ``options`` have ``align=False``.
 
     people: a list of Trials, one Trials with a leading axis (n_people, n_trials, ...), or a :class:`Draw`. Without a
-    strategy the decoder's own ``fit`` on everybody's pooled trials, which any decoder has. ``align`` stays the
-    identity: a new person brings an alignment of their own. ``epochs`` overrides the decoder's, where it has any;
+    strategy the decoder's own ``fit`` on everybody's pooled trials, which any decoder has. ``Variables.align`` stays
+    the identity: a new person brings an alignment of their own. ``epochs`` overrides the decoder's, where it has any;
     ``start`` continues from earlier variables; ``options``: see :func:`pretrain_with_history`.
     """
     if strategy is not None:

@@ -80,11 +80,11 @@ def test_only_what_stands_the_correction_over_seeds_is_lower_or_higher():
     assert found["coral"]["mmd_ratio_hi"] < 1
     text = page_of(made, rows)
     assert (
-        "People never seen: squared MMD is lower with DANN, 0.1 (x 0.997 [0.996, 0.998]), DANN, 1 (x 0.997 [0.996, "
-        "0.998]); higher with MMD, 0.3 (x 1.504 [1.490, 1.518]), MMD, 3 (x 1.504 [1.490, 1.518]).\n"
+        "People never seen: squared MMD is lower with DANN 0.1 (x 0.997 [0.996, 0.998]), DANN 1 (x 0.997 [0.996, "
+        "0.998]); higher with MMD 0.3 (x 1.504 [1.490, 1.518]), MMD 3 (x 1.504 [1.490, 1.518]).\n"
     ) in text
     assert (
-        "Reached with: DANN, 0.1; DANN, 1; with the weight one would choose: DANN. "
+        "Reached with DANN 0.1, DANN 1. With the weight one would choose: DANN. "
         "**Not reached with either weight: MMD, Deep CORAL.**"
     ) in text
 
@@ -95,7 +95,7 @@ def test_a_goal_that_one_group_has_is_not_reached():
     for row in rows:
         if row["weight"] == 3.0:
             row["unseen"]["mmd"] *= 2
-    assert "Reached with: MMD, 0.3; with the weight one would choose: MMD. **Not" in page_of(made, rows)
+    assert "Reached with MMD 0.3. With the weight one would choose: MMD. **Not" in page_of(made, rows)
 
 
 def test_what_is_found_as_recorded_is_not_said_of_the_aligned():
@@ -106,10 +106,10 @@ def test_what_is_found_as_recorded_is_not_said_of_the_aligned():
             row["target"]["mmd"] *= 0.5 + 0.001 * row["seed"]
             row["unseen"]["mmd"] *= 0.5 + 0.001 * row["seed"]
     aligned, recorded = page_of(made, rows).split("### As recorded\n")
-    assert "Reached with: none; with the weight one would choose: none." in aligned
-    assert "Reached with: DANN, 0.1; DANN, 1; with the weight one would choose: DANN. **Not" in recorded
+    assert "Reached with none. With the weight one would choose: none." in aligned
+    assert "Reached with DANN 0.1, DANN 1. With the weight one would choose: DANN. **Not" in recorded
     assert "lower with none" in aligned
-    assert "lower with DANN, 0.1 (x 0.502" in recorded
+    assert "lower with DANN 0.1 (x 0.502" in recorded
 
 
 def test_what_alignment_costs_is_said():
@@ -126,7 +126,7 @@ def test_what_alignment_costs_is_said():
         f"points [{interval.low:+.1f}, {interval.high:+.1f}]"
     )
     assert (
-        f"judged on other trials, {said}; people never seen, A-distance 0.10 instead of 0.10, accuracy +0.0"
+        f"judged on other trials: {said}.\n- People never seen: A-distance 0.10 instead of 0.10, accuracy +0.0"
         in page_of(made, rows)
     )
 
@@ -177,9 +177,9 @@ def test_gains_and_costs_stand_the_correction_for_all_comparisons():
     assert found["mmd"]["p_holm"] == pytest.approx(32 * 2 / 2**16)
     text = page_of(made, rows)
     same = "MMD² x 1.000 [1.000, 1.000] (corrected p 1.000), A-distance 0.100 beside 0.100"
-    assert f"MMD, 0.3: {same}, gains (+0.9 points" in text
-    assert f"Deep CORAL, 1: {same}, costs (-0.9 points" in text
-    assert f"DANN, 0.1: {same}, not settled (+0." in text
-    assert "corrected for the 32 comparisons of this page" in text
+    assert f"MMD 0.3: {same}, gains (+0.9 points" in text
+    assert f"Deep CORAL 1: {same}, costs (-0.9 points" in text
+    assert f"DANN 0.1: {same}, not settled (+0." in text
+    assert "corrected for the 32 comparisons of MMD² or the 32 of accuracy" in " ".join(text.split())
     assert found["coral"]["worse_by_1"] == 7 / 16  # of 1.05 to 1.65 points
     assert "--seeds 5 --page docs/results/domain_invariance.md" in text

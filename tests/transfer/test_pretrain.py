@@ -12,7 +12,7 @@ from neurodrift.adaptation.decoders.csp_lda import CSPLDA
 from neurodrift.adaptation.decoders.nets import linear
 from neurodrift.adaptation.strategies import STRATEGIES, strategy
 from neurodrift.adaptation.transfer.contract import Batch, ByLoss, Loss
-from neurodrift.adaptation.transfer.domains import align_people, orders, stacked
+from neurodrift.adaptation.transfer.domains import align_people, orders, ready, stacked
 from neurodrift.adaptation.transfer.parts import Parts
 from neurodrift.adaptation.transfer.pretrain import pretrain, pretrain_with_history
 from neurodrift.adaptation.transfer.supervised import Supervised
@@ -183,6 +183,39 @@ def test_an_interrupted_training_goes_on_to_the_same_bits(drawn, tmp_path):
     assert not (tmp_path / "part.npz").exists()
     (tmp_path / "part.npz").write_bytes(b"damaged")
     jax.tree.map(np.testing.assert_array_equal, trained("b"), whole)
+
+
+def test_a_training_that_aligns_is_not_gone_on_from_without_alignment(tmp_path):
+    def trained(align, notify=None, parts=Parts(tmp_path / "part.npz", "a")):  # noqa: B008
+        return pretrain_with_history(
+            LogPower(),
+            people(0),
+            KEY,
+            strategy=Supervised(),
+            epochs=3,
+            align=align,
+            notify=notify,
+            parts=parts,
+            **SIZES,
+        )
+
+    def stop(done, planned, terms):
+        if done >= 2:
+            raise RuntimeError("interrupted")
+
+    with pytest.raises(Exception, match="interrupted"):
+        jax.block_until_ready(trained(True, stop).variables)
+    assert (tmp_path / "part.npz").exists()
+    jax.tree.map(np.testing.assert_array_equal, trained(False), trained(False, parts=None))
+
+
+@pytest.mark.parametrize("align", [True, False])
+def test_somebody_without_a_usable_window_is_left_out(align):
+    known = people(0)
+    lost = known._replace(x=known.x.at[2].set(jnp.nan))
+    found = ready(lost, align)
+    assert np.isfinite(found.x).all()
+    assert found.weight.sum(1).tolist() == [N_TRIALS] * 2 + [0.0] + [N_TRIALS] * (N_PEOPLE - 3)
 
 
 def test_everybody_is_in_a_minibatch_once_before_anybody_twice():
