@@ -372,9 +372,8 @@ def _alignment(results: dict[str, Any]) -> str:
             f"{found['gain']:+.1f} points [{found['lo']:+.1f}, {found['hi']:+.1f}]."
         )
     told = "\n".join(told)
-    return (
-        f"Alignment by itself, under cross-entropy alone (not among the comparisons that are corrected for):\n\n{told}"
-    )
+    what = "Alignment by itself, under cross-entropy alone and in so short a training (not among what is corrected for)"
+    return f"{what}:\n\n{told}"
 
 
 def _by_group(rows: list[dict[str, Any]], align: bool) -> dict[str, list[dict[str, Any]]]:
