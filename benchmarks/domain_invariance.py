@@ -208,24 +208,21 @@ def of_alignment(rows: list[dict[str, Any]], who: str) -> dict[str, float]:
     """Accuracy aligned less that as recorded, of cross-entropy alone, in points: mean over people with Student's 95 %
     interval, seeds averaged within."""
     aligned, recorded = (
-        100
-        * np.mean(
-            [row[who]["accuracy"] for row in rows if row["aligned"] == align and row["strategy"] == "supervised"],
-            axis=0,
-        )
-        for align in ALIGNED
+        _of_people([row for row in rows if row["aligned"] == align], ARMS[0], who) for align in ALIGNED
     )
     value, lo, hi = mean_interval(aligned - recorded)
     return {"gain": value, "lo": lo, "hi": hi}
 
 
+def _of_people(rows: list[dict[str, Any]], arm: tuple[str, float], who: str) -> np.ndarray:
+    """(n_people,) percent right of an arm, seeds averaged within a person."""
+    return 100 * np.mean([row[who]["accuracy"] for row in rows if (row["strategy"], row["weight"]) == arm], axis=0)
+
+
 def _of_group(rows: list[dict[str, Any]], align: bool, who: str) -> list[dict[str, Any]]:
     """The rows of one group of people, not corrected yet."""
     out = []
-    by = {
-        arm: 100 * np.mean([row[who]["accuracy"] for row in rows if (row["strategy"], row["weight"]) == arm], axis=0)
-        for arm in ARMS
-    }
+    by = {arm: _of_people(rows, arm, who) for arm in ARMS}
     for arm, accuracy in by.items():
         here, plain = (
             sorted((row for row in rows if (row["strategy"], row["weight"]) == one), key=lambda row: row["seed"])

@@ -16,7 +16,7 @@ from jax import Array
 from ...sim.errors import InputError
 from ...sim.keys import stream_key
 from ..contract import Decoder, Trials, Variables
-from ..transfer.domains import align_people
+from ..transfer.domains import ready
 from .secure import Party, exchange, quorum
 from .shared import joined, split, unravel, vector
 
@@ -91,9 +91,7 @@ class Site:
             raise InputError(
                 f"site {name} got the secret {secret}; wanted 0 to 2^{SECRET_BITS} - 1, or None to draw it"
             )
-        finite = jnp.isfinite(people.x).all(axis=(2, 3))
-        people = Trials(jnp.where(finite[..., None, None], people.x, 0.0), people.y, people.weight * finite)
-        people = align_people(people) if align else people
+        people = ready(people, align)
         trials = jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), people)
         self._name = name
         self.n_trials = int((people.weight > 0).sum())

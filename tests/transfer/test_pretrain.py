@@ -187,17 +187,11 @@ def test_an_interrupted_training_goes_on_to_the_same_bits(drawn, tmp_path):
 
 
 def test_a_training_that_aligns_is_not_gone_on_from_without_alignment(tmp_path):
-    def trained(align, notify=None, parts=Parts(tmp_path / "part.npz", "a")):  # noqa: B008
+    kept = Parts(tmp_path / "part.npz", "a")
+
+    def trained(align, **options):
         return pretrain_with_history(
-            LogPower(),
-            people(0),
-            KEY,
-            strategy=Supervised(),
-            epochs=3,
-            align=align,
-            notify=notify,
-            parts=parts,
-            **SIZES,
+            LogPower(), people(0), KEY, strategy=Supervised(), epochs=3, align=align, **options, **SIZES
         )
 
     def stop(done, planned, terms):
@@ -205,9 +199,9 @@ def test_a_training_that_aligns_is_not_gone_on_from_without_alignment(tmp_path):
             raise RuntimeError("interrupted")
 
     with pytest.raises(Exception, match="interrupted"):
-        jax.block_until_ready(trained(True, stop).variables)
-    assert (tmp_path / "part.npz").exists()
-    jax.tree.map(np.testing.assert_array_equal, trained(False), trained(False, parts=None))
+        jax.block_until_ready(trained(True, parts=kept, notify=stop).variables)
+    assert kept.file.exists()
+    jax.tree.map(np.testing.assert_array_equal, trained(False, parts=kept), trained(False))
 
 
 @pytest.mark.parametrize("align", [True, False])
