@@ -340,7 +340,7 @@ python benchmarks/domain_invariance.py --out FOLDER --seeds {n_seeds} --page doc
 
 
 def _filled(text: str) -> str:
-    return textwrap.fill(" ".join(text.split()), 120)
+    return textwrap.fill(" ".join(text.split()), 120, break_on_hyphens=False)
 
 
 def _dose(rows: list[dict[str, Any]]) -> str:
